@@ -1,0 +1,1 @@
+"""gradchain: exact Jacobian chains through deep networks, honest bounds, citable numbers."""

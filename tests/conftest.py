@@ -1,0 +1,29 @@
+"""Strictness for every test: no silent promotion, no growing memory, reproducible draws."""
+
+import hypothesis
+import jax
+import pytest
+
+hypothesis.settings.register_profile(
+    "gradchain",
+    deadline=None,
+    derandomize=True,
+    max_examples=50,
+    print_blob=True,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+)
+hypothesis.settings.load_profile("gradchain")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def strict_promotion():
+    """Mixed types and ranks are errors: the library may not lean on silent promotion."""
+    jax.config.update("jax_numpy_dtype_promotion", "strict")
+    jax.config.update("jax_numpy_rank_promotion", "raise")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def release_compiled_programs():
+    """A compiled program costs 16 MB; without this a full run would not fit in memory."""
+    yield
+    jax.clear_caches()
