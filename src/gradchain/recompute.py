@@ -1,0 +1,126 @@
+"""The table of functions that a registry record may name, and nothing else may be run.
+
+Which question it answers: what does `gradchain check` run? A record, perhaps from a stranger's
+file, holds a dotted name as text. It is looked up here, never imported by that name. Each loader
+imports its module only when called, so that numbers without JAX are checked without JAX.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+
+from gradchain._result import Result
+from gradchain.registry.recheck import Entry, Finding
+from gradchain.registry.recheck import check as _check
+from gradchain.registry.recheck import run as _run
+from gradchain.registry.record import How, Number
+
+
+def _from_rational(name: str) -> Callable[..., Result]:
+    """Return a function of `certify.rational`."""
+    from gradchain.certify import rational
+
+    return getattr(rational, name)
+
+
+def _from_constants(name: str) -> Callable[..., Result]:
+    """Return a function of `certify.constants`."""
+    from gradchain.certify import constants
+
+    return getattr(constants, name)
+
+
+def _from_derivatives(name: str) -> Callable[..., Result]:
+    """Return a function of `certify.derivatives`."""
+    from gradchain.certify import derivatives
+
+    return getattr(derivatives, name)
+
+
+def _from_moments(name: str) -> Callable[..., Result]:
+    """Return a function of `certify.moments`."""
+    from gradchain.certify import moments
+
+    return getattr(moments, name)
+
+
+# module -> (loader, needs JAX, names). A function that is not named here is never run.
+_MODULES: dict[str, tuple[Callable[[str], Callable[..., Result]], bool, tuple[str, ...]]] = {
+    "gradchain.certify.rational": (
+        _from_rational,
+        False,
+        ("power", "depth_until_below", "underflow_depth", "stuck_at", "lost_depth"),
+    ),
+    "gradchain.certify.constants": (
+        _from_constants,
+        False,
+        (
+            "logarithm",
+            "decimal_logarithm",
+            "sigmoid_one",
+            "tanh_one",
+            "sigmoid_slope_share",
+            "tanh_slope_share",
+            "sigmoid_derivative",
+            "tanh_derivative",
+            "half_product_limit",
+            "spectral_edge",
+            "truncated_normal_std",
+            "selu_constant",
+        ),
+    ),
+    "gradchain.certify.derivatives": (
+        _from_derivatives,
+        False,
+        ("derivative_sup", "derivative_inf"),
+    ),
+    "gradchain.certify.moments": (
+        _from_moments,
+        False,
+        ("mean_square_slope", "mean_square_value"),
+    ),
+}
+
+TABLE: dict[str, Entry] = {
+    f"{module}.{name}": Entry(partial(loader, name), needs_jax)
+    for module, (loader, needs_jax, names) in _MODULES.items()
+    for name in names
+}
+
+
+def run(how: How, key: str = "a number") -> Result:
+    """Run the function that a record names.
+
+    Args:
+        how: the function and its arguments.
+        key: the number's key, for messages.
+
+    Returns:
+        What it gives: value, and enclosure or uncertainty.
+
+    Raises:
+        DriftError: the function is not in the table, or its arguments do not fit.
+
+    Example:
+        >>> run(How.of("gradchain.certify.rational.power", base="1/4", exponent=5)).value
+        '0.0009765625'
+    """
+    return _run(how, TABLE, key)
+
+
+def check(
+    registry: Mapping[str, Number], level: str = "quick", keys: Iterable[str] | None = None
+) -> list[Finding]:
+    """Recompute numbers and compare each by the rule of its kind.
+
+    Args:
+        registry: the numbers.
+        level: `quick` (only functions that need no JAX) or `full`.
+        keys: which numbers; all if not given.
+
+    Returns:
+        One finding a number; `.bad` where it drifted or its function may not be run.
+
+    Raises:
+        UsageError: the level is unknown.
+    """
+    return _check(registry, level, TABLE, keys)

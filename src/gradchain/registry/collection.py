@@ -1,0 +1,177 @@
+"""A collection of numbers, looked up by key.
+
+Which question it answers: do these records stand together (unique keys, no key inside another, no
+circle of replacements), and which number did the reader mean? Cost: linear in the number of
+records.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TypeVar, overload
+
+from gradchain._errors import UnknownKeyError
+from gradchain._text import shorten
+from gradchain.registry.grammar import refuse
+from gradchain.registry.record import Number
+
+SCHEMA = 1
+MAX_REPLACEMENTS = 10
+_MISSING = object()
+_T = TypeVar("_T")
+
+
+def validate_all(numbers: Iterable[Number]) -> dict[str, Number]:
+    """Check what only the whole collection can show, and return it by key.
+
+    Args:
+        numbers: the records.
+
+    Returns:
+        The records by key, in the order given.
+
+    Raises:
+        RegistryError: two records share a key, one key is the leading segments of another, or a
+            `superseded_by` names no key or runs in a circle.
+    """
+    by_key: dict[str, Number] = {}
+    for number in numbers:
+        if number.key in by_key:
+            refuse(number.key, "key", "stands twice; keys are unique")
+        by_key[number.key] = number
+    for key in by_key:
+        parts = key.split(".")
+        for count in range(1, len(parts)):
+            shorter = ".".join(parts[:count])
+            if shorter in by_key:
+                refuse(key, "key", f"begins with the whole key {shorter}; rename one of them")
+    for key, number in by_key.items():
+        seen, follow = {key}, number
+        while follow.superseded_by is not None:
+            target = follow.superseded_by
+            if target not in by_key:
+                refuse(follow.key, "superseded_by", f"{target} is not a key of this registry")
+            if target in seen:
+                refuse(key, "superseded_by", f"runs in a circle through {target}")
+            seen.add(target)
+            follow = by_key[target]
+    return by_key
+
+
+def order(key: str) -> tuple[tuple[str, int, str], ...]:
+    """Sort keys as a person would: n2 before n10.
+
+    Args:
+        key: a valid key.
+
+    Returns:
+        A sort key.
+
+    Example:
+        >>> sorted(["a.n10", "a.n2", "a.b"], key=order)
+        ['a.b', 'a.n2', 'a.n10']
+    """
+    parts = []
+    for segment in key.split("."):
+        stem = segment.rstrip("0123456789")
+        digits = segment[len(stem) :]
+        parts.append((stem, int(digits or -1), digits))
+    return tuple(parts)
+
+
+class Registry(Mapping[str, Number]):
+    """Numbers by key, in natural order, with where they came from.
+
+    Attributes:
+        schema: version of the file format they were read from.
+        writer: the program and version that wrote the file.
+        origin: the file's name, or "packaged reference"; shown beside a number that is not ours.
+    """
+
+    def __init__(
+        self,
+        numbers: Iterable[Number] = (),
+        *,
+        schema: int = SCHEMA,
+        writer: str = "",
+        origin: str = "",
+    ) -> None:
+        """Check the records together and sort them."""
+        self._by_key = validate_all(sorted(numbers, key=lambda number: order(number.key)))
+        self.schema, self.writer, self.origin = schema, writer, origin
+
+    def __getitem__(self, key: str) -> Number:
+        """Return the number of this very key, or say which keys are near.
+
+        Raises:
+            UnknownKeyError: no such key; `.nearest` holds the keys most like it.
+        """
+        try:
+            return self._by_key[key]
+        except KeyError:
+            near = self.nearest(key)
+            hint = f"; nearest: {', '.join(near)}" if near else "; see: gradchain list"
+            raise UnknownKeyError(f"unknown key {shorten(key)}{hint}", near) from None
+
+    def __iter__(self) -> Iterator[str]:
+        """Return an iterator over the keys in natural order."""
+        return iter(self._by_key)
+
+    def __len__(self) -> int:
+        """Return how many numbers there are."""
+        return len(self._by_key)
+
+    @overload
+    def get(self, key: str) -> Number: ...
+    @overload
+    def get(self, key: str, default: _T) -> Number | _T: ...
+    def get(self, key: str, default: object = _MISSING) -> object:
+        """Return the number of this key; without a default, an unknown key is an error.
+
+        Args:
+            key: the key.
+            default: what to return instead of raising.
+
+        Returns:
+            The number, or the default.
+
+        Raises:
+            UnknownKeyError: no such key and no default; `.nearest` holds the keys most like it.
+        """
+        if default is not _MISSING and key not in self._by_key:
+            return default
+        return self[key]
+
+    def current(self, key: str) -> Number:
+        """Follow `superseded_by` to the number that holds today (at most 10 steps).
+
+        Args:
+            key: a key, perhaps an old one.
+
+        Returns:
+            The number that replaces it, or the number itself.
+
+        Raises:
+            UnknownKeyError: no such key.
+        """
+        number = self[key]
+        for _ in range(MAX_REPLACEMENTS):
+            if number.superseded_by is None:
+                break
+            number = self[number.superseded_by]
+        return number
+
+    def nearest(self, key: str, count: int = 5) -> tuple[str, ...]:
+        """Find the keys most like a mis-spelt one; bounded in time however long it is.
+
+        Args:
+            key: what was typed.
+            count: at most how many.
+
+        Returns:
+            Keys, best first.
+        """
+        from difflib import get_close_matches
+
+        typed = key[:100].lower().replace("_", "").strip(". ")
+        inside = [known for known in self if typed and typed in known][:count]
+        close = get_close_matches(typed, list(self), n=count, cutoff=0.6)
+        return tuple(dict.fromkeys([*close, *inside]))[:count]

@@ -1,0 +1,40 @@
+"""Build the packaged reference: the catalogue, and the numbers of studies run at lecture scale.
+
+For maintainers. `python studies/publish_reference.py [results folder]` writes numbers.json,
+provenance.json and checksum.txt into src/gradchain/registry/data, and NUMBERS.md beside the README.
+"""
+
+import sys
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+from gradchain import recompute
+from gradchain.certify.facts import FACTS
+from gradchain.registry import catalogue, draft, publish
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGES = ("gradchain", "jax", "numpy", "python-flint", "sciform")
+
+
+def main(results: Path = ROOT / "results") -> None:
+    """Write the reference and the page, and say how many numbers they hold.
+
+    Args:
+        results: the folder whose `*/numbers.json` are merged with the catalogue.
+    """
+    numbers = draft.build(catalogue.drafts(FACTS), recompute.run)
+    registry = publish.build_reference(
+        numbers,
+        sorted(results.glob("*/numbers.json")),
+        ROOT / "src" / "gradchain" / "registry" / "data",
+        {name: version(name) for name in PACKAGES},
+        datetime.now(UTC).date().isoformat(),
+    )
+    page = publish.numbers_markdown(registry)
+    publish.write_bytes(ROOT / "NUMBERS.md", page.encode("utf-8"))
+    print(f"{len(registry)} numbers written; review the difference before committing")
+
+
+if __name__ == "__main__":
+    main(*map(Path, sys.argv[1:2]))
