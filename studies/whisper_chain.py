@@ -135,8 +135,8 @@ def summarize(config: Config, results: Results) -> Summary:
             Table("powers", "log10 of c^n", ("c", "n", "log10"), data, show=False),
         ],
         seen=[
-            "After 50 factors of 0.9 only {whisper.ninetenths.n50} is left, after 50 factors of 0.5 "
-            "{whisper.half.n50}: a factor that looks harmless once is not harmless often.",
+            "After 50 factors of 0.9 only {whisper.ninetenths.n50} is left; 50 factors of 0.5 leave "
+            "{whisper.half.n50}. A factor that looks harmless once is not harmless often.",
             "Less than 1 % is left from {whisper.ninetenths.below.onepercent} factors of 0.9 on, and "
             "from {whisper.half.below.onepercent} factors of 0.5 on.",
             "Powers of 0.5 are too small for float16 from {whisper.half.lost.float16} factors on, "

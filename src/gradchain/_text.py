@@ -7,27 +7,19 @@ expression before any arithmetic, because `Fraction("1e-30000000")` takes half a
 (correctly rounded at any exponent). Cost: linear in the length of the text, except for a quotient
 p/q of long integers.
 
-Reference: IEEE 754-2019, 4.3.1 (roundTiesToEven); General Decimal Arithmetic Specification 1.70.
+Reference: IEEE 754-2019, 4.3.1 (roundTiesToEven); Goldberg, ACM Computing Surveys 23 (1991).
 """
 
 import re
 from dataclasses import dataclass
-from decimal import (
-    MAX_EMAX,
-    MIN_EMIN,
-    ROUND_CEILING,
-    ROUND_FLOOR,
-    ROUND_HALF_EVEN,
-    Context,
-    Decimal,
-    InvalidOperation,
-)
+from decimal import Decimal
 from fractions import Fraction
 
 from gradchain._errors import UsageError
 
 MAX_LENGTH = 10_000
 MAX_EXPONENT_DIGITS = 6
+HALF_EVEN, DOWN, UP = "half even", "down", "up"
 
 _DECIMAL = re.compile(
     r"(?P<sign>[+-]?)(?P<whole>0|[1-9][0-9]*)(?:\.(?P<part>[0-9]+))?(?:[eE](?P<exponent>[+-]?[0-9]+))?"
@@ -49,17 +41,6 @@ class Rounded:
     digits: str
     exponent: int
     exact: bool
-
-
-def _context(digits: int, rounding: str) -> Context:
-    """Return a decimal context of n digits whose exponent range has no practical end."""
-    return Context(
-        prec=max(digits, 1),
-        rounding=rounding,
-        Emin=MIN_EMIN,
-        Emax=MAX_EMAX,
-        traps=[InvalidOperation],
-    )
 
 
 def integer_text(value: int) -> str:
@@ -167,18 +148,29 @@ def exact_text(value: Fraction | int, digits: int = 60) -> str:
     return f"{integer_text(value.numerator)}/{integer_text(value.denominator)}"
 
 
-def _digits_of(value: Fraction, digits: int, rounding: str) -> Decimal:
-    """Return the value rounded once to n significant digits (operands of a division are exact)."""
-    return _context(digits, rounding).divide(Decimal(value.numerator), Decimal(value.denominator))
+def _scaled(value: Fraction, power: int, rounding: str) -> tuple[int, bool]:
+    """Return value * 10**power for value > 0, rounded to an integer, and whether that was exact."""
+    top, bottom = value.numerator, value.denominator
+    if power >= 0:
+        top *= 10**power
+    else:
+        bottom *= 10**-power
+    whole, rest = divmod(top, bottom)
+    up = {
+        HALF_EVEN: 2 * rest > bottom or (2 * rest == bottom and whole % 2 == 1),
+        DOWN: False,
+        UP: rest > 0,
+    }[rounding]
+    return whole + up, rest == 0
 
 
-def significant(value: Fraction | int, digits: int, rounding: str = ROUND_HALF_EVEN) -> Rounded:
-    """Round an exact value to n significant digits, half to even, without going through a float.
+def significant(value: Fraction | int, digits: int, rounding: str = HALF_EVEN) -> Rounded:
+    """Round an exact value to n significant digits, half to even, on integers, never on floats.
 
     Args:
         value: the exact value.
         digits: significant digits, at least 1.
-        rounding: a rounding mode of the decimal module.
+        rounding: `half even`, `down` (toward minus infinity) or `up` (toward plus infinity).
 
     Returns:
         The rounded number; trailing zeros are dropped where `exact` is True.
@@ -190,29 +182,29 @@ def significant(value: Fraction | int, digits: int, rounding: str = ROUND_HALF_E
     value = Fraction(value)
     if value == 0:
         return Rounded(False, "0", 0, True)
-    sign, figures, power = _digits_of(value, digits, rounding).as_tuple()
-    text = "".join(map(str, figures))
-    exponent = int(power) + len(text) - 1
-    exact = _rebuild(sign == 1, text, exponent) == value
-    text = text.rstrip("0") or "0" if exact else text.ljust(digits, "0")
-    return Rounded(sign == 1, text, exponent, exact)
+    negative = value < 0
+    if negative:
+        rounding = {DOWN: UP, UP: DOWN}.get(rounding, rounding)
+    size = abs(value)
+    # 30103/100000 is log10(2) to 5 digits; the loop corrects the last step.
+    bits = size.numerator.bit_length() - size.denominator.bit_length()
+    exponent = bits * 30103 // 100000 - 1
+    whole, exact = _scaled(size, digits - 1 - exponent, rounding)
+    while whole >= 10**digits:
+        exponent += 1
+        whole, exact = _scaled(size, digits - 1 - exponent, rounding)
+    text = integer_text(whole)
+    text = text.rstrip("0") if exact else text
+    return Rounded(negative, text, exponent, exact)
 
 
-def _rebuild(negative: bool, digits: str, exponent: int) -> Fraction:
-    """Return the exact value of d.ddd * 10**exponent."""
-    power = exponent - len(digits) + 1
-    whole = int(Decimal(digits))
-    value = Fraction(whole * 10**power) if power >= 0 else Fraction(whole, 10**-power)
-    return -value if negative else value
-
-
-def rounded_text(value: Fraction | int, digits: int, rounding: str = ROUND_HALF_EVEN) -> str:
+def rounded_text(value: Fraction | int, digits: int, rounding: str = HALF_EVEN) -> str:
     """Write a value rounded to n significant digits, as text of the grammar of `parse`.
 
     Args:
         value: the exact value.
         digits: significant digits, at least 1.
-        rounding: a rounding mode of the decimal module.
+        rounding: as for `significant`.
 
     Returns:
         Decimal text.
@@ -240,7 +232,7 @@ def outward(low: Fraction, high: Fraction, digits: int) -> tuple[str, str]:
         >>> outward(Fraction(1, 3), Fraction(2, 3), 3)
         ('0.333', '0.667')
     """
-    return rounded_text(low, digits, ROUND_FLOOR), rounded_text(high, digits, ROUND_CEILING)
+    return rounded_text(low, digits, DOWN), rounded_text(high, digits, UP)
 
 
 def _positional(rounded: Rounded) -> str:

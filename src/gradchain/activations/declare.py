@@ -6,6 +6,7 @@ forgotten kink, a function that mixes entries), and is no proof.
 
 import re
 from collections.abc import Callable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -27,14 +28,14 @@ _PYTHON_ON_TRACERS = (
 def from_function(
     name: str,
     fn: _Function,
-    derivative: _Function | None = None,
-    derivative_sup: float | None = None,
-    kinks: tuple[float, ...] = (),
+    derivative: Any = None,
+    derivative_sup: Any = None,
+    kinks: Any = (),
 ) -> Activation:
     """Make an activation of your own.
 
-    Without `derivative`, phi' is JAX's autodiff of `fn`, with autodiff's accuracy (which may be
-    poor where `fn` saturates). Without `derivative_sup`, bounds that need it will refuse. float16
+    Without `derivative`, phi' is JAX's forward-mode autodiff of `fn`, with autodiff's accuracy
+    (which may be poor where `fn` saturates). Without `derivative_sup`, bounds that need it will refuse. float16
     and bfloat16 inputs reach `fn` as float32. Declarations are tried out on a few hundred numbers,
     which takes a fraction of a second.
 
@@ -42,9 +43,9 @@ def from_function(
         name: lower case letters, digits and underscores; not one of the library's.
         fn: phi, entrywise and in JAX operations: the array it returns has the shape and dtype of
             the one it gets.
-        derivative: phi', likewise; it replaces autodiff.
-        derivative_sup: a number that |phi'| never exceeds.
-        kinks: the points where phi is not differentiable; phi' there is what `derivative` (or
+        derivative: phi', a function likewise; it replaces autodiff. None to do without.
+        derivative_sup: a number that |phi'| never exceeds, or None if unknown.
+        kinks: tuple of the points where phi is not differentiable; phi' there is what `derivative` (or
             autodiff) gives.
 
     Returns:
@@ -59,7 +60,7 @@ def from_function(
         >>> float(cube.derivative(2.0))
         12.0
     """
-    kinks = _checked_words(name, fn, derivative, derivative_sup, kinks)
+    derivative_sup, kinks = _checked_words(name, fn, derivative, derivative_sup, kinks)
     _check_shape(name, "fn", fn)
     slope = _slope_of(name, fn, derivative)
     _check_values(name, fn, slope, derivative is not None, derivative_sup, kinks)
@@ -68,21 +69,21 @@ def from_function(
     return Activation(
         name=name,
         parameters=(),
-        function=jax.jit(function) if derivative is None else with_slope(function, slope),
+        function=with_slope(function, slope),
         slope=jax.jit(slope),
         kinks=kinks,
         kink_slopes=kink_slopes,
         convention=f"what {'autodiff' if derivative is None else 'derivative'} gives",
-        derivative_sup=None if derivative_sup is None else float(derivative_sup),
+        derivative_sup=derivative_sup,
         attained_at="not stated",
         origin=(fn, derivative),
     )
 
 
 def _checked_words(
-    name: object, fn: object, derivative: object, derivative_sup: object, kinks: object
-) -> tuple[float, ...]:
-    if not isinstance(name, str) or not re.fullmatch(r"[a-z][a-z0-9_]*", name):
+    name: str, fn: Any, derivative: Any, derivative_sup: Any, kinks: Any
+) -> tuple[float | None, tuple[float, ...]]:
+    if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
         raise ActivationError(
             f"name is {name!r}, expected lower case letters, digits and underscores."
         )
@@ -111,7 +112,8 @@ def _checked_words(
         isinstance(kink, real) and np.isfinite(kink) for kink in kinks
     ):
         raise ActivationError(f"kinks of {name} are {kinks!r}, expected a tuple of finite numbers.")
-    return tuple(sorted(float(kink) for kink in kinks))
+    sup = None if derivative_sup is None else float(derivative_sup)
+    return sup, tuple(sorted(float(kink) for kink in kinks))
 
 
 def _check_shape(name: str, label: str, fn: _Function) -> None:
@@ -211,7 +213,7 @@ def _refuse_non_finite(name: str, what: str, x: np.ndarray, y: np.ndarray) -> No
     if bad.size:
         raise ActivationError(
             f"{what} of {name} is {y[bad[0]]} at x = {x[bad[0]]}, expected a finite number; "
-            "guard both branches of jnp.where."
+            "guard both branches of jnp.where, or pass derivative=."
         )
 
 

@@ -34,7 +34,7 @@ from gradchain.measured.layers import (
 )
 from gradchain.measured.network import Network, forward
 from gradchain.predicted import bounds
-from gradchain.scaled import from_array, log_abs
+from gradchain.scaled import bits, from_array, log_abs
 
 # c of the comparison tolerance c L n eps: products of L matrices of side n, their norms and slopes.
 ROUNDING = 8.0
@@ -95,7 +95,7 @@ def _log(value: float) -> float:
 def _singular_range(matrix: jax.Array) -> tuple[float, float, float]:
     """Return logs of the largest singular value, of inf|Av|/|v| and of inf|A^T u|/|u|."""
     value = from_array(matrix)
-    wide = value.mantissa.astype(jnp.promote_types(matrix.dtype, jnp.float32))
+    wide = value.mantissa.astype(bits.at_least_float32(matrix.dtype))
     singular = np.asarray(jnp.linalg.svd(wide, compute_uv=False), np.float64)
     shift = int(value.exponent) * math.log(2.0) if np.any(singular) else 0.0
     fan_out, fan_in = matrix.shape

@@ -64,7 +64,7 @@ def _run(arguments: list[str]) -> int:
     except OSError as error:
         forget_output()
         reason = (error.strerror or str(error)).lower()
-        complain(f"cannot write: {reason}" + (f": {error.filename}" if error.filename else ""))
+        complain(f"{error.filename}: {reason}" if error.filename else f"cannot write: {reason}")
         return 1
     except ImportError as error:
         complain(

@@ -76,5 +76,6 @@ def _summary(findings: list[Finding]) -> str:
     counts = dict.fromkeys(_ORDER, 0)
     for finding in findings:
         counts[finding.verdict] = counts.get(finding.verdict, 0) + 1
+    counts = {("agree" if verdict == "agrees" else verdict): n for verdict, n in counts.items()}
     said = [f"{count} {verdict}" for verdict, count in counts.items() if count]
-    return f"{len(findings)} numbers: {', '.join(said) or 'none'}"
+    return f"numbers checked: {len(findings)} ({', '.join(said) or 'none'})"

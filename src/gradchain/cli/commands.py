@@ -135,7 +135,8 @@ def _table(shelf: Shelf, keys: list[str]) -> None:
         where = f"from {origin}: " if origin else ""
         rows.append((key, clean(shown(number, "ascii") + unit), clean(where + about)))
     first = max(len(row[0]) for row in rows)
-    second = max(len(row[1]) for row in rows)
+    # One long value (an interval, say) must not push every statement off the screen.
+    second = min(max(len(row[1]) for row in rows), 20)
     width = line_width()
     for key, value, about in rows:
         line = f"{key:<{first}}  {value:<{second}}"
@@ -205,7 +206,11 @@ def check(*keys: str, level: Literal["quick", "full"] = "quick", registry: Files
 
 
 @app.command(help_epilogue="")
-def fill(*files: str, dry_run: bool = False, registry: Files = ()) -> int:
+def fill(
+    *files: str,
+    dry_run: Annotated[bool, Parameter(negative="", show_default=False)] = False,
+    registry: Files = (),
+) -> int:
     """Bring the numbers in your notes up to date.
 
     A number stands between marks: <!--gch:KEY-->9.77e-4<!--/gch-->

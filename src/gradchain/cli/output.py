@@ -64,8 +64,9 @@ def complain(text: str) -> None:
 def forget_output() -> None:
     """Point standard output at nothing, so that Python's last flush cannot fail again."""
     with contextlib.suppress(OSError, ValueError, AttributeError):
+        handle = sys.stdout.fileno()
         nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, sys.stdout.fileno())
+        os.dup2(nowhere, handle)
         os.close(nowhere)
 
 

@@ -144,7 +144,7 @@ def rows_norm(rows: Rows, kind: str) -> tuple[jax.Array, jax.Array]:
     if kind != "frobenius":
         value = norm(Scaled(flat, rows.exponent[:, None]), kind)
         return value.mantissa, value.exponent
-    wide = flat.astype(jnp.promote_types(flat.dtype, jnp.float32))
+    wide = flat.astype(bits.at_least_float32(flat.dtype))
     squares = jnp.sum(wide * wide, axis=1)
     dead = lax.stop_gradient(squares) == 0
     top = jnp.max(jnp.where(dead, _NOTHING, rows.exponent))

@@ -120,10 +120,11 @@ def saturations() -> list[Draft]:
             Draft(
                 key=f"sigmoid.one.{dtype}",
                 how=How.of(f"{_CONSTANTS}.sigmoid_one", dtype=dtype),
-                statement=f"Where x is at least {{value}}, 1/(1 + exp(-x)) in {dtype} is exactly 1, so a slope "
-                "computed as s*(1 - s) is exactly 0.",
+                statement=f"Where x is at least {{value}}, 1/(1 + exp(-x)) in {dtype} is exactly 1, "
+                "so a slope computed as s*(1 - s) is exactly 0.",
                 conditions=f"1 + exp(-x) is rounded to {dtype} half to even, with an exact exp(-x);"
-                " a rounded exp moves the threshold by at most about one unit in the last place of x.",
+                " a rounded exp moves the threshold by at most about one unit in the last "
+                "place of x.",
                 formula_text="p*log(2), with p significant bits",
                 formula_latex="p \\ln 2",
                 dtype=dtype,
@@ -132,8 +133,8 @@ def saturations() -> list[Draft]:
             Draft(
                 key=f"tanh.one.{dtype}",
                 how=How.of(f"{_CONSTANTS}.tanh_one", dtype=dtype),
-                statement=f"Where x is at least {{value}}, a correctly rounded tanh(x) in {dtype} is exactly 1, "
-                "so a slope computed as 1 - t^2 is exactly 0.",
+                statement=f"Where x is at least {{value}}, a correctly rounded tanh(x) in {dtype} is "
+                "exactly 1, so a slope computed as 1 - t^2 is exactly 0.",
                 conditions="tanh correctly rounded, half to even; the tanh of a library may reach "
                 "1 earlier (XLA does in float32).",
                 formula_text="log(2^(p+2) - 1)/2, with p significant bits",

@@ -117,14 +117,14 @@ class Citation:
         head = f"{self.number.key} = {self.shown(form)}"
         return "\n".join([head, *(f"  {label:<10}  {text}" for label, text in self._rows())])
 
-    def _sentences(self, escape: Callable[[str], str]) -> str:
+    def _sentences(self, escape: Callable[[str], str], unit: bool = False) -> str:
         """Return what stands beside the value in a note, escaped for its place."""
         number = self.number
         exact = exactly(number)
         first = nature(number) + (f" ({exact})" if exact else "")
-        unit = f" Unit: {number.unit}." if number.unit != "1" else ""
         parts = [
-            f"{first[0].upper()}{first[1:]}.{unit}",
+            _sentence(f"{first[0].upper()}{first[1:]}"),
+            f"Unit: {number.unit}." if unit and number.unit != "1" else "",
             _sentence(number.statement),
             _sentence(f"Conditions: {holds_if(number)}") if holds_if(number) else "",
             _sentence(f"Source: {number.source}") if number.source else "",
@@ -154,7 +154,7 @@ class Citation:
         """The value in mathematics with its citation as a footnote."""
         again = f" Recompute: \\texttt{{{latex_text(self.command)}}}." if self.command else ""
         return (
-            f"${self.shown('latex')}$\\footnote{{{self._sentences(latex_text)} "
+            f"${self.shown('latex')}$\\footnote{{{self._sentences(latex_text, unit=True)} "
             f"Cited from {latex_text(self.reference)}.{again}}}"
         )
 
@@ -163,7 +163,7 @@ class Citation:
         """The value in mathematics with its citation as a footnote."""
         again = f" Recompute: {typst_text(self.command)}." if self.command else ""
         return (
-            f"${self.shown('typst')}$#footnote[{self._sentences(typst_text)} "
+            f"${self.shown('typst')}$#footnote[{self._sentences(typst_text, unit=True)} "
             f"Cited from {typst_text(self.reference)}.{again}]"
         )
 
@@ -180,7 +180,7 @@ class Citation:
                 "note",
                 bibtex_text(
                     f"{self.shown('ascii')}; {nature(number)}; "
-                    + (f"conditions: {holds_if(number)}; " if holds_if(number) else "")
+                    + (f"conditions: {holds_if(number).rstrip('.')}; " if holds_if(number) else "")
                     + f"id {number.id}"
                     + (f"; source: {number.source}" if number.source else "")
                 ),

@@ -3,7 +3,7 @@ r"""All numbers at once, as a file for LaTeX, JSON, a spreadsheet or Markdown.
 Which question it answers: how do I use many numbers in one document, so that a mis-spelt key stops
 the build instead of leaving a hole? In LaTeX `\gch{KEY}` is expandable (it works in `\num`,
 captions and headings), reads keys with dots and digits through `\csname`, and raises a package
-error for an unknown key. Numbers are text in every format; nothing here is a float. Cost: linear in the records.
+error for an unknown key. Numbers are text in every format; nothing here is a float. Cost: linear.
 
 Reference: The TeXbook, chapters 7 and 20 (`\csname`, expansion); RFC 4180 (CSV); RFC 8259 (JSON).
 """

@@ -9,7 +9,7 @@ import re
 from fractions import Fraction
 
 from gradchain._errors import UsageError
-from gradchain._text import parse, shorten
+from gradchain._text import exact_text, parse, shorten
 from gradchain.registry.formats import ascii_text
 
 MAX_QUERY = 300
@@ -18,22 +18,30 @@ _TOKEN = re.compile(r"\s*(?:([0-9]+(?:\.[0-9]*)?(?:e[+-]?[0-9]{1,5})?)|(\*\*|[-+
 
 
 def plain_formula(text: str) -> str:
-    """Bring a formula to one spelling: ASCII, no spaces, `^` for powers, `*` for times.
+    """Bring a formula to one spelling, so that `(1/4)^5`, `0.25**5` and `0.25 ^ 5` are the same.
 
     Args:
         text: a formula or a number as a person types it.
 
     Returns:
-        The text to compare.
+        The text to compare: ASCII, no spaces, `^` for powers, short fractions as decimals.
 
     Example:
-        >>> plain_formula("9.77 \u00d7 10\u207b\u2074"), plain_formula("ln 2")
-        ('9.77e-4', 'log2')
+        >>> plain_formula("(1/4)**5"), plain_formula("ln 2"), plain_formula("9.77 x 10^-4")
+        ('0.25^5', 'log(2)', '9.77e-4')
     """
-    plain = ascii_text(text.replace("×", "*")).casefold()
+    plain = ascii_text(text.replace("×", "*")).casefold()[:MAX_QUERY]
+    plain = re.sub(r"\b(?:ln|log)\s*\(?\s*([0-9.]+)\s*\)?", r"log(\1)", plain)
+    plain = re.sub(r"(?<=[0-9])\s*x\s*(?=10)", "*", plain)
     plain = re.sub(r"\s+", "", plain).replace("**", "^")
     plain = re.sub(r"\*10\^\(?([+-]?[0-9]+)\)?", r"e\1", plain)
-    return re.sub(r"\bln\b", "log", plain)
+    return re.sub(r"\(([1-9][0-9]{0,8})/([1-9][0-9]{0,8})\)", _decimal, plain)
+
+
+def _decimal(found: re.Match[str]) -> str:
+    """Return a bracketed fraction as a decimal where that is short and exact."""
+    text = exact_text(Fraction(int(found[1]), int(found[2])), 9)
+    return found[0] if "/" in text else text
 
 
 def evaluate(text: str) -> Fraction:

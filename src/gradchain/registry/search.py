@@ -186,8 +186,9 @@ def by_value(shelf: Shelf, query: str) -> list[str]:
         query: `0.25^5`, `(1/4)^5`, `9.77e-4`, `log(2)`, `0.6931`.
 
     Returns:
-        Keys in natural order. An expression must equal the recorded value; a decimal written with
-        at least three significant digits also finds the numbers that round to it.
+        Keys in natural order. Where a closed form or formula is spelt just so, only its numbers; else
+        those whose value the expression equals, or, for a decimal written with at least three
+        significant digits, those that round to it.
     """
     if not query.strip() or len(query) > MAX_QUERY:
         return []
@@ -197,14 +198,22 @@ def by_value(shelf: Shelf, query: str) -> list[str]:
     except UsageError:
         value = None
     digits = _digits(wanted)
-    found = []
+    named, valued = [], []
     for key in shelf:
         number = shelf[key]
-        names = {number.exact or "", number.formula_text, shown(number), shown(number, "text")}
-        same_name = wanted in {plain_formula(name) for name in names if name}
-        if same_name or (value is not None and _same(number, value, digits)):
-            found.append(key)
-    return found
+        # A plain decimal is a value, even where somebody's closed form is spelt `1`.
+        if not digits and wanted in _names(number):
+            named.append(key)
+        elif (value is not None and _same(number, value, digits)) or (
+            value is None and wanted == plain_formula(shown(number))
+        ):
+            valued.append(key)
+    return named or valued
+
+
+def _names(number: Number) -> set[str]:
+    """Return the closed form and the formula of a record in their one spelling."""
+    return {plain_formula(name) for name in (number.exact, number.formula_text) if name}
 
 
 def one(shelf: Shelf, query: str) -> str:

@@ -8,8 +8,10 @@ goes without its uncertainty. Nothing is computed here.
 import json
 from fractions import Fraction
 
+from gradchain._errors import UsageError
 from gradchain._result import Uncertainty
 from gradchain._text import outward, parse
+from gradchain.registry.expression import evaluate
 from gradchain.registry.formats import clean
 from gradchain.registry.record import Number
 
@@ -34,18 +36,28 @@ def nature(number: Number) -> str:
 
 
 def exactly(number: Number) -> str:
-    """Write the exact value of a record of kind exact, in closed form and in decimal.
+    """Write the closed form of a record, and its decimal where that is exact too.
 
     Args:
         number: the record.
 
     Returns:
-        ASCII text such as `(1/4)^5 = 0.0009765625`, or nothing for other kinds.
+        ASCII text such as `(1/4)^5 = 0.0009765625` or `log(2)`; empty where there is neither.
     """
-    parts = [number.exact] if number.exact else []
-    if number.kind == "exact" and len(number.value) <= 60 and number.value not in parts:
-        parts.append(number.value)
-    return " = ".join(parts)
+    if number.kind != "exact" or len(number.value) > 60:
+        return number.exact or ""
+    if number.exact is None:
+        return number.value
+    try:
+        same = number.rational.denominator == 1 or evaluate(number.exact) == number.rational
+    except UsageError:
+        same = False
+    # The recorded decimal of log(2) is rounded: it may not stand behind an equals sign.
+    return (
+        f"{number.exact} = {number.value}"
+        if same and number.exact != number.value
+        else number.exact
+    )
 
 
 def holds_if(number: Number) -> str:
@@ -57,12 +69,14 @@ def holds_if(number: Number) -> str:
     Returns:
         One line of text, empty if there is none.
     """
-    parts = [number.conditions] if number.conditions else []
-    if number.dtype:
-        parts.append(f"in {number.dtype}")
-    if number.device:
-        parts.append(f"on {number.device}")
-    return "; ".join(parts)
+    where = [f"in {number.dtype}"] if number.dtype else []
+    where += [f"on {number.device}"] if number.device else []
+    place = " ".join(where)
+    return " ".join(
+        part
+        for part in (f"{place[:1].upper()}{place[1:]}." if place else "", number.conditions)
+        if part
+    )
 
 
 def doubt(uncertainty: Uncertainty) -> str:

@@ -65,6 +65,18 @@ def format_of(dtype: object) -> Format:
     return FORMATS[name]
 
 
+def at_least_float32(dtype: object) -> np.dtype:
+    """Return the type that sums accumulate in: float32 for the 16-bit types, else the type itself.
+
+    Args:
+        dtype: a float type.
+
+    Returns:
+        float32 or float64.
+    """
+    return jnp.dtype(dtype if format_of(dtype).bits > 16 else jnp.float32)  # type: ignore[arg-type]
+
+
 def _constant(value: int, like: jax.Array) -> jax.Array:
     """Make an unsigned constant of the same integer type; a Python int would overflow int32."""
     return jnp.asarray(np.array(value, like.dtype))

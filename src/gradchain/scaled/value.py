@@ -204,7 +204,7 @@ def _common(value: Scaled) -> tuple[jax.Array, jax.Array]:
     exponent = _aligned_exponent(value)
     top = jnp.max(exponent)
     shift = jnp.where(exponent == _NOTHING, 0, exponent - top)
-    wide = value.mantissa.astype(jnp.promote_types(value.dtype, jnp.float32))
+    wide = value.mantissa.astype(bits.at_least_float32(value.dtype))
     return _down(wide, jnp.broadcast_to(shift, value.shape)), jnp.where(top == _NOTHING, 0, top)
 
 
@@ -275,7 +275,7 @@ def log_abs(value: Scaled) -> jax.Array:
         Array of the value's shape in at least float32; -inf where the value is zero, with
         derivative 0 there.
     """
-    wide = value.mantissa.astype(jnp.promote_types(value.dtype, jnp.float32))
+    wide = value.mantissa.astype(bits.at_least_float32(value.dtype))
     fraction, own = bits.split(wide)
     exponent = own + jnp.broadcast_to(value.exponent, value.shape)
     dead = x_is_zero(fraction)

@@ -20,6 +20,7 @@ from gradchain.study.model import Cell, Results, Study, check_seed
 from gradchain.study.outputs import NUMBERS, SETTINGS, state_of
 
 CELLS = "cells"
+ASIDE = "aside"
 _DEVICE = "__device__"
 
 
@@ -314,7 +315,10 @@ def _claim(folder: Path, identity: Identity, fresh: bool, say: Callable[[str], N
 
 
 def _free_name(folder: Path) -> Path:
+    # One level deeper, so that nobody who looks for studies beside each other finds it.
+    aside = folder.parent / ASIDE
+    prepare_folder(aside)
     number = 1
-    while (aside := folder.with_name(f"{folder.name}.before-{number}")).exists():
+    while (found := aside / f"{folder.name}-{number}").exists():
         number += 1
-    return aside
+    return found

@@ -1,0 +1,85 @@
+"""An activation of the user's own, and the slips that a declaration may hold."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from gradchain import activations
+from gradchain._errors import ActivationError
+
+
+def hat(x):
+    return jnp.maximum(1 - jnp.abs(x), 0)
+
+
+def test_four_lines_add_an_activation():
+    softish = activations.from_function(
+        "softish", lambda x: x / jnp.sqrt(1 + x * x),
+        derivative=lambda x: (1 + x * x) ** -1.5, derivative_sup=1.0,
+    )  # fmt: skip
+    x = jnp.asarray([-3.0, 0.0, 4.0], jnp.float32)
+    np.testing.assert_array_equal(jax.vmap(jax.grad(softish))(x), softish.derivative(x))
+    assert softish.derivative_sup == 1.0
+    for dtype in ("float16", "bfloat16"):
+        half = x.astype(dtype)
+        assert softish(half).dtype == softish.derivative(half).dtype == half.dtype
+    assert activations.get(softish) is softish
+
+
+def test_without_a_derivative_autodiff_stands_in_and_no_supremum_is_invented():
+    square = activations.from_function("square", lambda x: x * x)
+    assert float(square.derivative(3.0)) == 6.0
+    assert square.derivative_sup is None
+    # Reverse mode would give NaN at -1 here: 0 * inf from the branch that was not taken.
+    root = activations.from_function("root", lambda x: jnp.where(x > 0.25, jnp.sqrt(x), 0.0))
+    assert float(jax.grad(root)(-1.0)) == 0.0
+    bent = activations.from_function("hat", hat, kinks=[1, 0, -1.0], derivative_sup=1)
+    assert bent.kinks == (-1.0, 0.0, 1.0)
+    assert bent.kink_slopes == tuple(float(jax.grad(hat)(k)) for k in bent.kinks)
+
+
+def test_the_same_name_with_another_function_is_another_activation():
+    # Else jax.jit would run the first one's compiled program for the second.
+    first = activations.from_function("mine", lambda x: 2 * x)
+    second = activations.from_function("mine", lambda x: 3 * x)
+    assert first != second
+    compiled = jax.jit(lambda x, phi: phi(x), static_argnums=1)
+    assert (float(compiled(jnp.ones(()), first)), float(compiled(jnp.ones(()), second))) == (2, 3)
+
+
+@pytest.mark.parametrize(
+    ("fn", "more", "words"),
+    [
+        (hat, {}, "jumps from 0.0 to 1.0 at x = -1.0"),
+        (hat, {"kinks": (-1, 0, 1), "derivative_sup": 0.5}, "derivative_sup of mine is 0.5"),
+        (jnp.tanh, {"derivative": lambda x: 1 - jnp.tanh(x)}, "autodiff of fn gives"),
+        (jnp.tanh, {"derivative": lambda x: jnp.sum(x)}, "derivative of mine turned float32"),
+        (jnp.tanh, {"derivative": 1.0}, "expected a function"),
+        (jnp.tanh, {"derivative_sup": float("nan")}, "expected a finite number >= 0"),
+        (jnp.tanh, {"derivative_sup": -1}, "expected a finite number >= 0"),
+        (jnp.tanh, {"kinks": (float("inf"),)}, "expected a tuple of finite numbers"),
+        (jnp.log, {}, "is nan at x"),
+        (lambda x: jnp.sqrt(jnp.abs(x)), {"kinks": (0,)}, "phi' of mine is inf at x = 0.0"),
+        (lambda x: x - jnp.mean(x), {}, "mixes entries"),
+        (lambda x: jnp.sum(x), {}, "keeps shape and dtype"),
+        (lambda x: (x > 0).astype(jnp.int32), {}, "keeps shape and dtype"),
+        (lambda x: x if x > 0 else 0 * x, {}, "jnp.where"),
+        (lambda x: jnp.asarray(np.tanh(x)), {}, "jnp functions"),
+        (lambda x: 1 / {}["missing"], {}, "KeyError"),
+    ],
+)
+def test_a_wrong_declaration_is_named_with_the_point_where_it_fails(fn, more, words):
+    with pytest.raises(ActivationError, match=r"[.'\]]$") as caught:
+        activations.from_function("mine", fn, **more)
+    assert words in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["Mine", "my act", "", "tanh", "1st"])
+def test_a_name_that_cannot_be_a_key_or_is_taken_is_refused(name):
+    with pytest.raises(ActivationError):
+        activations.from_function(name, jnp.tanh)
+
+
+def test_a_steep_smooth_function_is_not_taken_for_a_kink():
+    assert activations.from_function("steep", lambda x: jnp.tanh(30 * x)).kinks == ()

@@ -1,0 +1,112 @@
+"""An Activation as a function: dtypes, transformations, equality, what it refuses."""
+
+import copy
+import pickle
+
+import jax
+import jax.numpy as jnp
+import mpmath
+import numpy as np
+import pytest
+
+from gradchain import activations
+from gradchain._errors import ActivationError, DtypeError
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32", "float64"])
+def test_dtype_in_is_dtype_out(dtype):
+    with jax.enable_x64(dtype == "float64"):
+        x = jnp.asarray([[-2.0, 0.5], [0.0, 3.0]], dtype)
+        for name in activations.NAMES:
+            phi = activations.get(name)
+            value, tangent = jax.jvp(phi, (x,), (x,))
+            assert value.dtype == tangent.dtype == phi.derivative(x).dtype == x.dtype
+            assert value.shape == tangent.shape == x.shape
+
+
+@pytest.mark.parametrize("name", activations.NAMES)
+def test_jit_vmap_and_jacrev_tell_the_same_slope(name):
+    phi = activations.get(name)
+    x = jnp.asarray([-9.0, -3.0, -1.1, -0.2, 0.0, 0.4, 1.0, 3.0, 20.0], jnp.float32)
+    slope = phi.derivative(x)
+    jacobian = jax.jit(jax.jacrev(phi))(x)
+    assert np.all(jacobian == np.diag(np.diagonal(jacobian))), "entries do not mix"
+    for other in (np.diagonal(jacobian), jax.vmap(phi.derivative)(x), jax.jacfwd(phi)(x).sum(0)):
+        # Fusion may round differently by a few ulp of the terms, which are below 4 in size.
+        np.testing.assert_allclose(other, slope, rtol=8 * np.finfo(np.float32).eps, atol=4e-7)
+
+
+def test_a_saturated_tanh_chain_is_not_rounded_to_zero():
+    # Five scalar tanh layers with weight 10 from x = 0.9: plain jacrev gives exactly 0 in float32.
+    def chain(x, layer):
+        for _ in range(5):
+            x = layer(10.0 * x)
+        return x
+
+    with mpmath.workdps(60):
+        state, true = mpmath.mpf(float(np.float32(0.9))), mpmath.mpf(1)
+        for _ in range(5):
+            true *= 10 * mpmath.sech(10 * state) ** 2
+            state = mpmath.tanh(10 * state)
+    start = jnp.float32(0.9)
+    assert float(jax.jacrev(lambda x: chain(x, jnp.tanh))(start)) == 0.0
+    # A state off by half an ulp moves log tanh' at 10 by 10 * eps, so five layers allow 100 eps.
+    got = float(jax.jacrev(lambda x: chain(x, activations.tanh))(start))
+    assert abs(got / float(true) - 1) <= 100 * np.finfo(np.float32).eps
+
+
+def test_prelu_trains_its_slope():
+    x = jnp.asarray([-2.0, -0.5, 0.0, 3.0], jnp.float32)
+    slope = jnp.float32(0.3)
+    prelu = activations.prelu
+    assert prelu.trainable == (("slope", 0.25),)
+    np.testing.assert_array_equal(prelu(x, slope), jax.nn.leaky_relu(x, slope))
+    np.testing.assert_array_equal(prelu(x), jax.nn.leaky_relu(x, 0.25))
+    assert float(jax.grad(lambda a: prelu(x, a).sum())(slope)) == -2.5
+    np.testing.assert_array_equal(prelu.derivative(x, slope), np.float32([0.3, 0.3, 1.0, 1.0]))
+    per_unit = jnp.asarray([0.1, 0.2, 0.3, 0.4], jnp.float32)
+    expected = np.float32([-2.0, -0.5, 0.0, 0.0])
+    np.testing.assert_array_equal(jax.grad(lambda a: prelu(x, a).sum())(per_unit), expected)
+    assert prelu(0.1).trainable == (("slope", 0.1),)
+    with pytest.raises(ActivationError, match=r"got 2 trainable values, expected 1 \(slope\)"):
+        prelu(x, slope, slope)
+    with pytest.raises(ActivationError, match="expected 0"):
+        activations.relu(x, slope)
+
+
+def test_an_activation_is_a_static_argument_and_traces_once():
+    traces = []
+
+    def layer(x, phi):
+        traces.append(phi)
+        return phi(x)
+
+    compiled = jax.jit(layer, static_argnums=1)
+    x = jnp.ones(3)
+    for phi in (activations.leaky_relu(0.2), activations.get("leaky_relu(0.2)"), activations.tanh):
+        compiled(x, phi)
+    assert len(traces) == 2
+    assert len({activations.elu, activations.get("elu"), activations.celu}) == 2
+
+
+def test_it_can_be_copied_and_sent_to_another_process():
+    for phi in (activations.tanh, activations.leaky_relu(0.2), activations.prelu):
+        assert copy.deepcopy(phi) == phi == pickle.loads(pickle.dumps(phi))
+
+
+@pytest.mark.parametrize(
+    ("x", "words"),
+    [
+        (np.arange(3), "got dtype int"),
+        (np.zeros(2, bool), "got dtype bool"),
+        (np.zeros(2, np.complex64), "got dtype complex64"),
+        ([1.0, 2.0], "got list"),
+        (None, "got NoneType"),
+        ("1", "got str"),
+    ],
+)
+def test_what_is_not_a_float_array_is_refused_with_the_cast_to_write(x, words):
+    for call in (activations.tanh, activations.leaky_relu, activations.tanh.derivative):
+        with pytest.raises(DtypeError, match=r"\.$") as caught:
+            call(x)
+        assert words in str(caught.value)

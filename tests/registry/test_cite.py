@@ -1,0 +1,146 @@
+"""Citations: everything a reader needs, in every place a lecturer pastes it."""
+
+import html.parser
+import json
+import re
+
+import pytest
+
+from gradchain._errors import UnknownKeyError, UsageError
+from gradchain.registry import Check, How, Number, load, read, shown, write
+from gradchain.registry.cite import FORMATS, Citation, cite
+from gradchain.registry.reading import from_json
+
+KEY = "sigmoid.chain.bound.n5"
+NASTY = "\\input{/etc/hostname} 50% #read $x$ <script>alert(1)</script> {{x}} a_b ~ @me [l](u) `c` --> |"
+
+
+def _nasty(**more):
+    fields = {
+        "key": "a.nasty", "kind": "exact", "statement": NASTY, "conditions": NASTY, "value": "1/3",
+        "exact": "a}b{c", "how": How.of("gradchain.x.y", text=NASTY), "check": Check("equality"),
+        "unit": "5% {units}",
+    }  # fmt: skip
+    return Citation(Number(**(fields | more)))
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_every_format_names_value_key_and_version(name):
+    text = cite(KEY).form(name)
+    assert KEY in text.replace("\\", "")
+    assert "gradchain 0.1.0" in text
+    assert re.search(r"9\.77", text)
+    assert "upper bound, value exact" in text.lower()
+
+
+@pytest.mark.parametrize("name", [name for name in FORMATS if name != "bibtex"])
+def test_every_format_but_bibtex_gives_the_command_that_recomputes(name):
+    assert f"gradchain check {KEY}" in cite(KEY).form(name)
+
+
+def test_conditions_are_never_left_out():
+    for number in load().values():
+        citation = Citation(number)
+        if number.conditions:
+            assert number.conditions in citation.text
+            assert number.conditions in json.loads(citation.json)["conditions"]
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_no_format_fails_on_any_packaged_number(name):
+    for number in load().values():
+        text = Citation(number).form(name)
+        assert text.strip() == text
+        if name in {"ascii", "latex", "typst", "bibtex", "json"}:
+            assert text.isascii(), number.key
+
+
+def test_printing_a_citation_gives_its_text_and_the_forms_are_attributes():
+    citation = cite(KEY)
+    assert str(citation) == citation.text
+    assert citation.form("latex") == citation.latex
+    assert citation.shown() == shown(citation.number)
+    assert citation.shown("latex") == r"9.77 \times 10^{-4}"
+
+
+def test_json_holds_the_record_itself_and_no_float():
+    data = json.loads(cite(KEY).json, parse_float=lambda text: pytest.fail(f"a float: {text}"))
+    record = {
+        name: data[name]
+        for name in data
+        if name not in {"shown", "nature", "cite", "command", "id", "from"}
+    }
+    assert from_json(record) == load()[KEY]
+    assert data["id"] == load()[KEY].id
+
+
+def test_a_strangers_text_runs_nothing_in_latex():
+    text = _nasty().latex
+    assert r"\input" not in text
+    assert not re.search(r"(?<!\\)[%#&]", text)
+    assert text.count("{") - text.count(r"\{") == text.count("}") - text.count(r"\}")
+
+
+def test_a_strangers_text_runs_nothing_in_bibtex():
+    text = _nasty().bibtex
+    assert text.count("{") == text.count("}")
+    assert r"\input" not in text
+    assert text.count("@") == 1
+
+
+def test_a_strangers_text_runs_nothing_in_typst():
+    inside = _nasty().typst.split("#footnote[", 1)[1][:-1]
+    assert not re.search(r"(?<!\\)[#$\[\]<@`*_]", re.sub(r"\\\\", "", inside))
+
+
+class _Tags(html.parser.HTMLParser):
+    def __init__(self):
+        super().__init__()
+        self.seen = set()
+
+    def handle_starttag(self, tag, attributes):
+        self.seen.add(tag)
+
+
+def test_a_strangers_text_makes_no_tag_in_html_or_a_notebook():
+    for text in (_nasty().html, _nasty()._repr_html_()):
+        tags = _Tags()
+        tags.feed(text)
+        assert "script" not in tags.seen
+        assert tags.seen <= {"span", "small", "sup", "code", "table", "caption", "tr", "th", "td"}
+
+
+def test_a_strangers_text_makes_no_markup_in_markdown():
+    text = re.sub(r"`[^`]*`\.\)$", "", _nasty().markdown)
+    assert not re.search(r"(?<!\\)[<\[*]", text.replace("\\\\", ""))
+    assert "{{" not in text
+
+
+def test_an_unknown_format_is_named_with_the_known_ones():
+    with pytest.raises(UsageError, match="pdf.*typst"):
+        cite(KEY).form("pdf")
+
+
+def test_an_expression_of_one_number_is_enough():
+    assert cite("log(2)").number.key == "ln2"
+    with pytest.raises(UnknownKeyError):
+        cite("no.such.key")
+
+
+def test_a_number_of_a_users_file_says_so_and_its_command_reads_that_file(tmp_path):
+    path = write(tmp_path / "my file.json", [load()[KEY], _nasty().number])
+    citation = cite("a.nasty", path)
+    assert citation.origin == str(path)
+    assert f"from {path}" in citation.reference
+    assert citation.command == f"gradchain check a.nasty --registry '{path}'"
+    assert str(path) in cite(KEY, path).text
+    assert read(path)["a.nasty"] == _nasty().number
+
+
+def test_a_replaced_number_leads_to_the_one_that_holds_today(tmp_path):
+    new = _nasty(key="a.young").number
+    old = _nasty(key="a.old", superseded_by="a.young").number
+    path = write(tmp_path / "n.json", [new, old])
+    citation = cite("a.old", path)
+    assert citation.number == new
+    assert "a.old" in citation.text

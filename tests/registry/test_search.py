@@ -1,0 +1,103 @@
+"""Finding numbers: by words, values, closed forms, nearly right keys; across several files."""
+
+import pytest
+
+from gradchain._errors import UnknownKeyError, UsageError
+from gradchain.registry import Check, How, Number, Registry, load, write
+from gradchain.registry.search import Shelf, by_value, find, one
+
+
+def _number(key, value="1/4", **more):
+    fields = {
+        "kind": "exact", "statement": f"The statement of {key}.", "exact": value,
+        "how": How.of("gradchain.certify.rational.power", base="1/4", exponent=1),
+        "check": Check("equality"),
+    }  # fmt: skip
+    return Number(key=key, value=value, **(fields | more))
+
+
+def _shelf(*numbers):
+    return Shelf(Registry(numbers, origin="packaged reference"))
+
+
+def test_every_packaged_key_is_found_by_itself_as_a_word():
+    shelf = Shelf.open()
+    for key in list(shelf)[::7]:
+        assert key in find(shelf, (key,))
+
+
+def test_all_words_must_match_in_key_statement_conditions_tags_or_value():
+    shelf = _shelf(
+        _number("a.one", conditions="scalar chain", tags=("glorot",)),
+        _number("a.two", "1/1024", statement="A bound on Sigmoid."),
+    )
+    assert find(shelf, ()) == ["a.one", "a.two"]
+    assert find(shelf, ("SCALAR", "one")) == ["a.one"]
+    assert find(shelf, ("glorot",)) == ["a.one"]
+    assert find(shelf, ("sigmoid", "bound")) == ["a.two"]
+    assert find(shelf, ("9.77e-4",)) == ["a.two"]
+    assert find(shelf, ("0.25^5",)) == ["a.two"]
+    assert find(shelf, ("scalar", "two")) == []
+
+
+def test_a_word_that_is_no_word_is_refused():
+    for word in ("", "  ", "x" * 301):
+        with pytest.raises(UsageError):
+            find(_shelf(_number("a")), (word,))
+
+
+def test_an_expression_finds_the_number_with_that_exact_value():
+    shelf = _shelf(_number("a.quarter"), _number("a.fifth", "1/5"))
+    assert by_value(shelf, "0.5^2") == ["a.quarter"]
+    assert one(shelf, "0.25") == "a.quarter"
+    assert by_value(shelf, "0.3") == []
+
+
+def test_a_decimal_finds_what_rounds_to_it_but_never_by_truncation():
+    shelf = _shelf(_number("a.bound", "1/1024"))
+    assert by_value(shelf, "9.77e-4") == ["a.bound"]
+    assert by_value(shelf, "0.00098") == []
+    assert by_value(shelf, "0.000976") == []
+    assert by_value(shelf, "0.000977") == ["a.bound"]
+
+
+def test_a_closed_form_goes_before_other_numbers_of_the_same_value():
+    shelf = _shelf(
+        _number("a.half", "0.0009765625", exact="(1/2)^10"),
+        _number("a.quarter", "0.0009765625", exact="(1/4)^5"),
+    )
+    assert by_value(shelf, "0.25^5") == ["a.quarter"]
+    assert by_value(shelf, "0.5^10") == ["a.half"]
+    assert by_value(shelf, "1/1024") == ["a.half", "a.quarter"]
+    with pytest.raises(UnknownKeyError, match="2 numbers") as caught:
+        one(shelf, "1/1024")
+    assert set(caught.value.nearest) == {"a.half", "a.quarter"}
+
+
+def test_the_chance_level_is_found_by_its_closed_form():
+    assert one(Shelf.open(), "log(2)") == one(Shelf.open(), "ln 2") == "ln2"
+
+
+def test_an_unknown_key_names_the_nearest():
+    with pytest.raises(UnknownKeyError) as caught:
+        one(Shelf.open(), "sigmoid.chain.bond.n5")
+    assert "sigmoid.chain.bound.n5" in caught.value.nearest
+
+
+def test_the_users_number_goes_before_the_packaged_one_and_says_where_it_is_from(tmp_path):
+    key = next(iter(load()))
+    path = write(tmp_path / "mine.json", [_number(key, "1/7"), _number("zzz.mine")])
+    shelf = Shelf.open(path)
+    assert shelf[key].value == "1/7"
+    assert shelf.origin(key) == str(path)
+    assert shelf.origin("zzz.mine") == str(path)
+    assert shelf.origin(list(load())[5]) is None
+    assert len(shelf) == len(load()) + 1
+
+
+def test_a_file_named_twice_is_one_file_but_two_files_may_not_share_a_key(tmp_path):
+    first = write(tmp_path / "a.json", [_number("zzz.mine")])
+    second = write(tmp_path / "b.json", [_number("zzz.mine", "1/5")])
+    assert "zzz.mine" in Shelf.open(first, first)
+    with pytest.raises(UsageError, match="both"):
+        Shelf.open(first, second)
