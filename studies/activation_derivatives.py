@@ -86,6 +86,9 @@ def summarize(config: Config, results: Results) -> Summary:
     ]
     _check_curves(results, {name: reference[key(name, "sup")] for name in NAMES})
     values = {name: float(reference[key(name, "meansquare")].rational) for name in NAMES}
+    above = [
+        f"{name} ({{{key(name, 'meansquare')}}})" for name, value in values.items() if value > 1
+    ]
     return Summary(
         numbers=numbers,
         tables=[
@@ -104,11 +107,13 @@ def summarize(config: Config, results: Results) -> Summary:
             "Over standard normal pre-activations the mean square slope of sigmoid is "
             "{sigmoid.derivative.meansquare}, of tanh {tanh.derivative.meansquare}, of ReLU "
             "{relu.derivative.meansquare}: ReLU loses half, sigmoid loses nearly all.",
-            "A slope can exceed 1: GELU reaches {gelu.derivative.sup}, SiLU {silu.derivative.sup}, "
-            "Mish {mish.derivative.sup}, hard SiLU comes near {hardsilu.derivative.sup} and SELU "
-            "near {selu.derivative.sup}. A bound by 1 is false for them.",
-            "Of all twenty only identity has mean square slope {identity.derivative.meansquare} "
-            "exactly; SELU, at {selu.derivative.meansquare}, is the only one above it.",
+            "A slope can exceed 1: erf and GELU reach {erf.derivative.sup}, SiLU "
+            "{silu.derivative.sup}, Mish {mish.derivative.sup}; hard SiLU comes near "
+            "{hardsilu.derivative.sup} and SELU near {selu.derivative.sup}. A bound by 1 is false "
+            "for them.",
+            "Over standard normal pre-activations these have a mean square slope above 1: "
+            f"{', '.join(above)}. Behind all others a gradient shrinks unless the weights make up "
+            "for it (identity keeps it).",
         ],
         figures=[
             _side_by_side(results),
@@ -146,7 +151,7 @@ def _where(fact) -> str:
         return f"nowhere; approached as {fact.attained_at}"
     place = fact.attained_at
     if place[:1].isdigit() and "." in place:
-        return f"x = +-{float(place):.4f}" if fact.name == "erf" else f"near x = {float(place):.4f}"
+        return f"near x = {float(place):.4f}"
     return place if "x" in place else f"x = {place}"
 
 

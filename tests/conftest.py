@@ -2,6 +2,7 @@
 
 import hypothesis
 import jax
+import jaxtyping
 import pytest
 
 hypothesis.settings.register_profile(
@@ -27,3 +28,11 @@ def release_compiled_programs():
     """A compiled program costs 16 MB; without this a full run would not fit in memory."""
     yield
     jax.clear_caches()
+
+
+@pytest.fixture
+def as_a_user():
+    """Switch the test-time type checks off, so that a wrong type meets gradchain's own message."""
+    jaxtyping.config.update("jaxtyping_disable", True)
+    yield
+    jaxtyping.config.update("jaxtyping_disable", False)

@@ -186,12 +186,12 @@ def significant(value: Fraction | int, digits: int, rounding: str = HALF_EVEN) -
     if negative:
         rounding = {DOWN: UP, UP: DOWN}.get(rounding, rounding)
     size = abs(value)
-    # 30103/100000 is log10(2) to 5 digits; the loop corrects the last step.
+    # 0.30103 is log10(2); the guess may be off by one either way.
     bits = size.numerator.bit_length() - size.denominator.bit_length()
-    exponent = bits * 30103 // 100000 - 1
+    exponent = bits * 301029996 // 10**9
     whole, exact = _scaled(size, digits - 1 - exponent, rounding)
-    while whole >= 10**digits:
-        exponent += 1
+    while not 10 ** (digits - 1) <= whole < 10**digits:
+        exponent += 1 if whole >= 10**digits else -1
         whole, exact = _scaled(size, digits - 1 - exponent, rounding)
     text = integer_text(whole)
     text = text.rstrip("0") if exact else text

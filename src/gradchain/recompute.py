@@ -43,7 +43,9 @@ def _from_moments(name: str) -> Callable[..., Result]:
     return getattr(moments, name)
 
 
-# module -> (loader, needs JAX, names). A function that is not named here is never run.
+# module -> (loader, needs JAX, names). A function that is not named here is never run. To add one:
+# mark it with `@recomputable`, write a loader above if its module is new, and name it here; a test
+# holds this table against the marks.
 _MODULES: dict[str, tuple[Callable[[str], Callable[..., Result]], bool, tuple[str, ...]]] = {
     "gradchain.certify.rational": (
         _from_rational,

@@ -12,8 +12,9 @@ from gradchain import activations
 from gradchain.certify.facts import SELU_ALPHA, SELU_LAMBDA
 
 # What the module docstring promises, in ulp of phi' (of its larger term for -2 < x < -1/2 where
-# phi' crosses zero). Plain rounding error analysis of the formulas gives 4 to 7.
-PROMISE = 6.5
+# phi' crosses zero). The longest formula, gelu_tanh, has ten roundings of half an ulp each that
+# survive into the result; each may weigh twice where the result's mantissa is short of 2.
+PROMISE = 8
 CROSSING = ("gelu", "gelu_tanh", "silu", "mish")
 # Beyond this |x| the true slope equals its limit to more digits than any float holds, so the limit
 # is the reference (mpmath would need as many digits as x has); sin needs none of that.
@@ -120,7 +121,7 @@ def worst_ulp(name, x, slopes):
         if abs(true) < tiny:
             assert abs(got) <= tiny, f"{name}'({at!r}) = {got}, not flushed nor below tiny"
             continue
-        if got == 0.0 and abs(true) <= tiny * (1 + 8 * float(kind.eps)):
+        if not got and abs(true) <= tiny * (1 + 8 * float(kind.eps)):
             continue
         scale = term if name in CROSSING and -2 < at < -0.5 else abs(true)
         ulp = float(np.spacing(np.asarray(float(scale), slopes.dtype)))
@@ -177,19 +178,19 @@ def test_slope_never_exceeds_its_stated_range_over_all_float32(x):
         assert slope >= phi.derivative_inf - room * abs(phi.derivative_inf)
 
 
-@pytest.mark.parametrize("name", activations.NAMES)
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
-def test_half_precision_slope_is_the_rounded_slope(name, dtype):
+def test_half_precision_slope_is_the_rounded_slope(dtype):
     kind = jnp.finfo(dtype)
     patterns = np.arange(0, 2**16, 7, dtype=np.uint16).view(jnp.dtype(dtype))
     x = patterns[np.isfinite(patterns.astype(np.float32))]
     x = x[(np.abs(x.astype(np.float32)) >= float(kind.tiny)) | (x == 0)]
-    phi = activations.get(name)
-    got = np.asarray(phi.derivative(jnp.asarray(x)))
-    assert got.dtype == x.dtype
-    single = np.asarray(phi.derivative(jnp.asarray(x.astype(np.float32))))
-    room = np.abs(single) * float(kind.eps) / 2 + float(kind.tiny)
-    np.testing.assert_array_less(np.abs(got.astype(np.float32) - single), room * 1.0001)
+    every = jax.jit(lambda x: [activations.get(name).derivative(x) for name in activations.NAMES])
+    pairs = zip(every(jnp.asarray(x)), every(jnp.asarray(x.astype(np.float32))), strict=True)
+    for name, (half, single) in zip(activations.NAMES, pairs, strict=True):
+        assert half.dtype == x.dtype
+        room = np.abs(single) * float(kind.eps) / 2 * 1.0001 + float(kind.tiny)
+        error = np.abs(np.asarray(half, np.float32) - np.asarray(single))
+        assert np.all(error <= room), f"{name}' off at {x[np.argmax(error - room)]}"
 
 
 @pytest.mark.parametrize("alpha", [0.3, 1.7, 25.0])
@@ -200,9 +201,8 @@ def test_celu_slope_is_accurate_for_any_alpha(alpha):
     slopes = np.asarray(activations.celu(alpha).derivative(jnp.asarray(x)))
     with mpmath.workdps(40):
         true = [mpmath.exp(mpmath.mpf(at) / mpmath.mpf(rounded)) for at in x.tolist()]
-    errors = [
-        float(abs(mpmath.mpf(got) / right - 1)) for got, right in zip(slopes.tolist(), true)
-    ]
+    pairs = zip(slopes.tolist(), true, strict=True)
+    errors = [float(abs(mpmath.mpf(got) / right - 1)) for got, right in pairs]
     assert max(errors) <= PROMISE * np.finfo(np.float32).eps
 
 
@@ -210,27 +210,35 @@ def test_celu_slope_is_accurate_for_any_alpha(alpha):
 SECOND = ("sigmoid", "tanh", "softplus", "gelu", "gelu_tanh", "silu", "mish", "erf", "sin")
 
 
-@pytest.mark.parametrize("name", SECOND)
-def test_slope_differentiates_again(name):
+def test_slope_differentiates_again():
     x = np.array([-30.0, -9.0, -3.3, -1.0, -0.2, 0.0, 0.7, 2.5, 8.0, 30.0], np.float32)
-    phi = activations.get(name)
-    got = np.asarray(jax.vmap(jax.grad(jax.grad(phi)))(jnp.asarray(x)))
-    with mpmath.workdps(30):
-        true = [float(mpmath.diff(lambda t: sum(TERMS[name](t)), mpmath.mpf(a))) for a in x.tolist()]
-    np.testing.assert_allclose(got, true, rtol=0, atol=32 * np.finfo(np.float32).eps)
+
+    @jax.jit
+    def second(x):
+        every = [activations.get(name) for name in SECOND]
+        return [jax.vmap(jax.grad(jax.grad(phi)))(x) for phi in every]
+
+    for name, got in zip(SECOND, second(jnp.asarray(x)), strict=True):
+        with mpmath.workdps(30):
+            true = [mpmath.diff(lambda t, n=name: sum(TERMS[n](t)), at) for at in x.tolist()]
+        room = 32 * np.finfo(np.float32).eps
+        np.testing.assert_allclose(got, [float(t) for t in true], rtol=0, atol=room, err_msg=name)
 
 
-@pytest.mark.parametrize("name", activations.NAMES)
-def test_no_nan_at_the_ends_of_the_range(name):
+def test_no_nan_at_the_ends_of_the_range():
     largest = float(np.finfo(np.float32).max)
     x = jnp.asarray([-largest, -1e30, -1e4, 0.0, 1e4, 1e30, largest], jnp.float32)
-    phi = activations.get(name)
-    value, slope, second = jax.jit(
-        lambda x: (phi(x), jax.vmap(jax.grad(phi))(x), jax.vmap(jax.grad(jax.grad(phi)))(x))
-    )(x)
-    assert not np.isnan(value).any()
-    assert np.isfinite(np.asarray(value)[:-1]).all()
-    # lambda * max is beyond float32: infinity is selu's right answer there, and only there.
-    assert np.isfinite(value[-1]) != (name == "selu")
-    assert np.isfinite(slope).all()
-    assert np.isfinite(second).all()
+
+    @jax.jit
+    def everything(x):
+        every = [activations.get(name) for name in activations.NAMES]
+        first = [jax.grad(phi) for phi in every]
+        pairs = zip(every, first, strict=True)
+        return [(p(x), jax.vmap(f)(x), jax.vmap(jax.grad(f))(x)) for p, f in pairs]
+
+    for name, (value, slope, second) in zip(activations.NAMES, everything(x), strict=True):
+        # lambda * max is beyond float32: infinity is selu's right answer there, and only there.
+        assert np.isfinite(value).sum() == (6 if name == "selu" else 7), name
+        assert not np.isnan(value).any(), name
+        assert np.isfinite(slope).all(), name
+        assert np.isfinite(second).all(), name

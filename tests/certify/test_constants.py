@@ -2,6 +2,7 @@
 
 import jax
 import jax.numpy as jnp
+import ml_dtypes  # ruff: ignore[unused-import]  (makes bfloat16 known to NumPy)
 import mpmath
 import numpy as np
 import pytest
@@ -94,14 +95,14 @@ def test_selu_constants_keep_mean_and_variance_of_a_normal_variable():
     assert abs(square - 1) < mp.mpf(10) ** -30
 
 
-@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32", "float64"])
 def test_sigmoid_is_one_from_the_stated_x_on_in_numpy(dtype: str):
     x = np.longdouble(constants.sigmoid_one(dtype).value)
-    one = np.ones((), dtype)
-    step = np.longdouble(10) ** -3
-    # exp in extended precision is "exact" beside the type; only the sum is rounded to the type.
-    assert one + np.exp(-(x + step)).astype(dtype) == one
-    assert (one + np.exp(-(x - step)).astype(dtype)) > one
+    one = np.ones((), np.dtype(dtype))
+    # exp is rounded to the type here, at most 2^-9 relative: less than the step in x.
+    step = np.longdouble(10) ** -2
+    assert one + np.exp(-(x + step)).astype(one.dtype) == one
+    assert one + np.exp(-(x - step)).astype(one.dtype) > one
 
 
 def test_autodiff_of_sigmoid_is_exactly_zero_from_the_stated_x_on_in_xla():

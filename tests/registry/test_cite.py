@@ -7,6 +7,7 @@ import re
 import pytest
 
 from gradchain._errors import UnknownKeyError, UsageError
+from gradchain._result import Uncertainty
 from gradchain.registry import Check, How, Number, load, read, shown, write
 from gradchain.registry.cite import FORMATS, Citation, cite
 from gradchain.registry.reading import from_json
@@ -116,8 +117,21 @@ def test_a_strangers_text_makes_no_markup_in_markdown():
     assert "{{" not in text
 
 
+@pytest.mark.parametrize("name", FORMATS)
+def test_an_estimate_never_goes_without_its_uncertainty_and_sample_size(name):
+    number = Number(
+        key="a.b", kind="estimated", statement="S.", value="0.12345", check=Check("z", "4.5"),
+        how=How.of("gradchain.x", seed=0),
+        uncertainty=Uncertainty("standard error", "0.0123", n=100, method="seeds 0 to 99"),
+    )  # fmt: skip
+    text = Citation(number).form(name).replace("\\", "")
+    assert "standard error" in text
+    assert "100" in text
+    assert "estimate" in text.lower()
+
+
 def test_an_unknown_format_is_named_with_the_known_ones():
-    with pytest.raises(UsageError, match="pdf.*typst"):
+    with pytest.raises(UsageError, match=r"pdf.*typst"):
         cite(KEY).form("pdf")
 
 

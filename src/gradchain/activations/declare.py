@@ -35,9 +35,9 @@ def from_function(
     """Make an activation of your own.
 
     Without `derivative`, phi' is JAX's forward-mode autodiff of `fn`, with autodiff's accuracy
-    (which may be poor where `fn` saturates). Without `derivative_sup`, bounds that need it will refuse. float16
-    and bfloat16 inputs reach `fn` as float32. Declarations are tried out on a few hundred numbers,
-    which takes a fraction of a second.
+    (which may be poor where `fn` saturates). Without `derivative_sup`, bounds that need it will
+    refuse. float16 and bfloat16 inputs reach `fn` as float32. Declarations are tried out on a few
+    hundred numbers, which takes a fraction of a second.
 
     Args:
         name: lower case letters, digits and underscores; not one of the library's.

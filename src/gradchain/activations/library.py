@@ -100,7 +100,9 @@ def build(name: str, parameter: float | None = None) -> Activation:
         derivative_inf=_rounded(facts.inf_enclosure[0], up=False),
         trainable=(("slope", facts.parameters[0][1]),) if name == "prelu" else (),
         theorem=facts.theorem,
-        factory=(lambda p: build(name, float(p))) if name in _FAMILIES and parameter is None else None,
+        factory=(lambda p: build(name, float(p)))
+        if name in _FAMILIES and parameter is None
+        else None,
     )
 
 

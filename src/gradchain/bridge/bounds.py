@@ -241,13 +241,14 @@ def chain_bounds(network: Network, x: jax.Array | np.ndarray) -> ChainBounds:
     log_upper = bounds.chain_upper(upper, 0.0)
     side = max(chain.jacobian.shape + tuple(int(np.size(h)) for h in trace.h))
     eps = float(jnp.finfo(chain.norms.dtype).eps)
+    tolerance = ROUNDING * network.depth * side * eps
     return ChainBounds(
         np.asarray(chain.log_norms, np.float64),
         log_upper,
         bounds.chain_upper(local, 0.0),
         bounds.chain_lower(stretch, transposed, lower_norm),
         power,
-        bool((log_upper <= power).all()),
-        ROUNDING * network.depth * side * eps,
+        bool((log_upper <= power + tolerance).all()),
+        tolerance,
         chain,
     )

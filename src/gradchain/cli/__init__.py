@@ -58,7 +58,8 @@ def _run(arguments: list[str]) -> int:
     except GradchainError as error:
         complain(str(error))
         return error.exit_code
-    except BrokenPipeError:
+    except (BrokenPipeError, SystemExit):
+        # SystemExit is how rich, which prints the help, says that the pipe was closed.
         forget_output()
         return PIPE_CLOSED
     except OSError as error:

@@ -4,6 +4,8 @@ Which question it answers: are the recorded numbers still what gradchain compute
 number that drifted or was refused, a summary, and exit code 4 if there was any.
 """
 
+from collections import Counter
+
 from gradchain._errors import UsageError
 from gradchain.cli.output import emit
 from gradchain.recompute import check as recheck
@@ -11,7 +13,7 @@ from gradchain.registry.formats import clean
 from gradchain.registry.recheck import Finding
 from gradchain.registry.search import Shelf
 
-_ORDER = ("agrees", "drifted", "refused", "skipped", "reported")
+_ORDER = ("agree", "drifted", "refused", "skipped", "reported")
 
 
 def check_all(shelf: Shelf, keys: tuple[str, ...], level: str, files_named: bool) -> int:
@@ -73,9 +75,6 @@ def _first(findings: list[Finding], verdict: str) -> str:
 
 def _summary(findings: list[Finding]) -> str:
     """Return the counts of all verdicts."""
-    counts = dict.fromkeys(_ORDER, 0)
-    for finding in findings:
-        counts[finding.verdict] = counts.get(finding.verdict, 0) + 1
-    counts = {("agree" if verdict == "agrees" else verdict): n for verdict, n in counts.items()}
-    said = [f"{count} {verdict}" for verdict, count in counts.items() if count]
-    return f"numbers checked: {len(findings)} ({', '.join(said) or 'none'})"
+    counts = Counter("agree" if item.verdict == "agrees" else item.verdict for item in findings)
+    said = ", ".join(f"{counts[verdict]} {verdict}" for verdict in _ORDER if counts[verdict])
+    return f"numbers checked: {len(findings)} ({said or 'none'})"

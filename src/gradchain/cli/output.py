@@ -9,24 +9,23 @@ import contextlib
 import os
 import shutil
 import sys
-from typing import TextIO
 
 from gradchain._errors import OutputError
 from gradchain.registry.formats import ascii_text, clean
 
 
-def only_ascii(stream: TextIO) -> bool:
+def only_ascii(encoding: str | None) -> bool:
     """Say whether a stream may be given ASCII only.
 
     Args:
-        stream: standard output or error.
+        encoding: that of standard output or error.
 
     Returns:
         True for an encoding other than UTF-8 and for the C locale set by LC_ALL (where Python
         itself would write UTF-8 that such a terminal cannot show).
     """
-    encoding = (getattr(stream, "encoding", None) or "ascii").lower().replace("-", "")
-    return encoding != "utf8" or os.environ.get("LC_ALL") in {"C", "POSIX"}
+    name = (encoding or "ascii").lower().replace("-", "")
+    return name != "utf8" or os.environ.get("LC_ALL") in {"C", "POSIX"}
 
 
 def emit(text: str) -> None:
@@ -41,7 +40,7 @@ def emit(text: str) -> None:
     stream = sys.stdout
     if stream is None:
         raise OutputError("cannot write: standard output is closed")
-    stream.write((ascii_text(text) if only_ascii(stream) else text) + "\n")
+    stream.write((ascii_text(text) if only_ascii(stream.encoding) else text) + "\n")
 
 
 def complain(text: str) -> None:
@@ -57,7 +56,7 @@ def complain(text: str) -> None:
     joined = "gradchain: " + "\n  ".join(lines)
     # There is nowhere left to say that standard error itself is full or closed.
     with contextlib.suppress(OSError, ValueError):
-        stream.write((ascii_text(joined) if only_ascii(stream) else joined) + "\n")
+        stream.write((ascii_text(joined) if only_ascii(stream.encoding) else joined) + "\n")
         stream.flush()
 
 

@@ -15,12 +15,14 @@ A picture is a function that draws, together with the words that stand for it:
 Nothing here touches pyplot, the user's backend or the user's settings, and nothing computes.
 """
 
+from gradchain.figures._palette import COLOURS
 from gradchain.figures.axes import band, bound, decades, floor, label_ends, line, panel_title
 from gradchain.figures.picture import Picture
 from gradchain.figures.style import INK, SERIES, new_figure, series
 from gradchain.figures.words import alt_text, power_of_ten, trend
 
 __all__ = [
+    "COLOURS",
     "INK",
     "SERIES",
     "Picture",

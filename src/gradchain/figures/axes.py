@@ -5,7 +5,7 @@ ticks 10^k: a float axis would stop at 1e-308, and these chains do not.
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, SupportsFloat
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -76,7 +76,7 @@ def bound(axes: Axes, x: Any, y: Any, label: str, side: str = "upper") -> None:
     axes.fill_between(x, y, y + height, facecolor="none", edgecolor="#777777", hatch="////", lw=0)
 
 
-def floor(axes: Axes, height: float, label: str, **changes: Any) -> None:
+def floor(axes: Axes, height: SupportsFloat, label: str, **changes: Any) -> None:
     """Draw where a number type ends: a dotted line across, named in the right margin.
 
     Args:
@@ -86,10 +86,10 @@ def floor(axes: Axes, height: float, label: str, **changes: Any) -> None:
         **changes: anything that `Axes.axhline` takes.
     """
     style = {"color": "#444444", "linewidth": 1.8, "linestyle": (0, (1, 1.6))} | changes
-    axes.axhline(height, **style)
+    axes.axhline(float(height), **style)
     axes.annotate(
         label,
-        xy=(1.0, height),
+        xy=(1.0, float(height)),
         xycoords=("axes fraction", "data"),
         xytext=(6, 0),
         textcoords="offset points",
@@ -114,7 +114,7 @@ def decades(axes: Axes, which: str = "y", ticks: int = 7) -> None:
     axis.set_major_formatter(FuncFormatter(_power))
 
 
-def label_ends(axes: Axes, labels: Sequence[tuple[float, float, str, int]], gap: float) -> None:
+def label_ends(axes: Axes, labels: Sequence[tuple[Any, Any, str, int]], gap: SupportsFloat) -> None:
     """Name curves at their right ends instead of in a legend, without overlaps.
 
     Args:
@@ -123,10 +123,10 @@ def label_ends(axes: Axes, labels: Sequence[tuple[float, float, str, int]], gap:
         gap: the least distance between two names, in units of the y axis.
     """
     order = sorted(range(len(labels)), key=lambda k: -labels[k][1])
-    heights = {}
+    heights: dict[int, float] = {}
     ceiling = np.inf
     for k in order:
-        heights[k] = min(labels[k][1], ceiling - gap)
+        heights[k] = min(float(labels[k][1]), ceiling - float(gap))
         ceiling = heights[k]
     # The whole stack moves up by half of what it was pushed down.
     shift = max((labels[k][1] - heights[k] for k in order), default=0.0) / 2
@@ -146,7 +146,7 @@ def label_ends(axes: Axes, labels: Sequence[tuple[float, float, str, int]], gap:
         )
 
 
-def panel_title(axes: Axes, text: str, size: float = 17) -> None:
+def panel_title(axes: Axes, text: str, size: float | int = 17) -> None:
     """Put a short title over a panel.
 
     Args:

@@ -6,25 +6,17 @@ each comes with its own marker and dash, so a figure reads in grey too.
 """
 
 import contextlib
-import logging
 from collections.abc import Generator
 from typing import Any
 
-# The first import may say that HOME cannot be written; the fallback works and nobody needs to know.
-_log = logging.getLogger("matplotlib")
-_level = _log.level
-_log.setLevel(logging.ERROR)
-try:
-    import matplotlib
-    import matplotlib.style
-    from matplotlib.axes import Axes
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-finally:
-    _log.setLevel(_level)
+import matplotlib.style
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from gradchain.figures._palette import COLOURS
 
 INK = "#1a1a1a"
-_COLOURS = tuple(matplotlib.color_sequences["petroff6"])
 _MARKERS = ("o", "s", "^", "D", "v", "P")
 _DASHES = (
     "-",
@@ -36,7 +28,7 @@ _DASHES = (
 )
 SERIES = tuple(
     {"color": colour, "marker": marker, "linestyle": dash}
-    for colour, marker, dash in zip(_COLOURS, _MARKERS, _DASHES, strict=True)
+    for colour, marker, dash in zip(COLOURS, _MARKERS, _DASHES, strict=True)
 )
 
 HOUSE: dict[str, Any] = {
@@ -107,8 +99,8 @@ def new_figure(
     rows: int = 1,
     columns: int = 1,
     *,
-    width: float = 11.0,
-    height: float = 6.4,
+    width: float | int = 11.0,
+    height: float | int = 6.4,
     share_x: bool = False,
     share_y: bool = False,
 ) -> tuple[Figure, Any]:
@@ -126,6 +118,8 @@ def new_figure(
         The figure, and its one `Axes` or an object array of shape (rows, columns).
     """
     figure = Figure(figsize=(width, height), layout="constrained")
+    # A little air at the edges, so that no letter touches the frame of a slide.
+    figure.get_layout_engine().set(w_pad=0.12, h_pad=0.12)  # type: ignore[union-attr]
     FigureCanvasAgg(figure)
     axes = figure.subplots(rows, columns, sharex=share_x, sharey=share_y, squeeze=False)
     if rows == columns == 1:

@@ -4,7 +4,7 @@ Alt text follows one pattern: what kind of chart, of what, where the data come f
 """
 
 import math
-from collections.abc import Sequence
+from typing import Any, SupportsFloat
 
 from gradchain._errors import UsageError
 
@@ -35,7 +35,7 @@ def alt_text(chart: str, of: str, source: str, takeaway: str) -> str:
     return f"{chart.strip()} of {of.strip()} ({source.strip()}). {takeaway.strip()}{end}"
 
 
-def power_of_ten(log10: float) -> str:
+def power_of_ten(log10: SupportsFloat) -> str:
     """Write 10**log10 as text with two digits, also where a float would underflow.
 
     Args:
@@ -48,6 +48,7 @@ def power_of_ten(log10: float) -> str:
         >>> power_of_ten(-601.51), power_of_ten(-0.3767507), power_of_ten(-math.inf)
         ('3.1e-602', '0.42', '0')
     """
+    log10 = float(log10)
     if log10 == -math.inf:
         return "0"
     if not math.isfinite(log10):
@@ -61,13 +62,13 @@ def power_of_ten(log10: float) -> str:
     return f"{mantissa:.1f}e{exponent}"
 
 
-def trend(name: str, x: Sequence[float], log10_y: Sequence[float], x_name: str = "depth") -> str:
+def trend(name: str, x: Any, log10_y: Any, x_name: str = "depth") -> str:
     """Say how a curve runs, from its data: where it starts, where it ends, how fast.
 
     Args:
         name: the curve's name.
-        x: where it was taken, increasing.
-        log10_y: decimal logarithms of its values, of the same length.
+        x: where it was taken, increasing, shape (n,).
+        log10_y: decimal logarithms of its values, shape (n,).
         x_name: what x is.
 
     Returns:
@@ -78,9 +79,10 @@ def trend(name: str, x: Sequence[float], log10_y: Sequence[float], x_name: str =
         'sigmoid falls from 0.25 at depth 1 to 1.0e-12 at depth 20 (0.60 decades a step)'
     """
     first, last = float(log10_y[0]), float(log10_y[-1])
+    start, end = float(x[0]), float(x[-1])
     verb = "falls" if last < first else "rises" if last > first else "stays"
-    text = f"{name} {verb} from {power_of_ten(first)} at {x_name} {x[0]:g}"
-    text += f" to {power_of_ten(last)} at {x_name} {x[-1]:g}"
-    if math.isfinite(last - first) and x[-1] != x[0]:
-        text += f" ({abs(last - first) / (x[-1] - x[0]):.2f} decades a step)"
+    text = f"{name} {verb} from {power_of_ten(first)} at {x_name} {start:g}"
+    text += f" to {power_of_ten(last)} at {x_name} {end:g}"
+    if math.isfinite(last - first) and end > start:
+        text += f" ({abs(last - first) / (end - start):.2f} decades a step)"
     return text

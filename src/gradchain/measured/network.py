@@ -138,7 +138,7 @@ class Network:
             for i in range(run.length):
                 yield run.layer, jax.tree.map(lambda leaf, i=i: leaf[i], run.params)
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: jax.Array | np.ndarray) -> jax.Array:
         """Return h_L."""
         return forward(self, x).output
 

@@ -4,6 +4,8 @@ A whisper passed along a row of people, each of whom keeps a share c of what rea
 lecture's picture of a chain: after n people c^n is left.
 """
 
+from typing import Any
+
 from gradchain.registry.draft import Draft
 from gradchain.registry.record import How
 
@@ -59,7 +61,7 @@ def _latex_power(factor: str, n: int) -> str:
     return f"\\left(\\tfrac{{{top}}}{{{bottom}}}\\right)^{{{n}}}"
 
 
-def _power(factor: str, n: int) -> dict[str, object]:
+def _power(factor: str, n: int) -> dict[str, Any]:
     """Return the fields that every draft of a power shares."""
     return {
         "how": How.of(f"{_RATIONAL}.power", base=factor, exponent=n),

@@ -27,7 +27,7 @@ from gradchain.registry.formats import (
 )
 from gradchain.registry.record import Number, to_json
 from gradchain.registry.search import Shelf, one
-from gradchain.registry.wording import enclosure, exactly, holds_if, nature, obtained
+from gradchain.registry.wording import doubt, enclosure, exactly, holds_if, nature, obtained
 
 FORMATS = ("text", "ascii", "markdown", "html", "latex", "typst", "bibtex", "json")
 SHOWN_FORMS = ("ascii", "plain", "text", "latex", "html", "typst", "speech")
@@ -126,6 +126,7 @@ class Citation:
             _sentence(f"{first[0].upper()}{first[1:]}"),
             f"Unit: {number.unit}." if unit and number.unit != "1" else "",
             _sentence(number.statement),
+            _sentence(f"Uncertainty: {doubt(number.uncertainty)}") if number.uncertainty else "",
             _sentence(f"Conditions: {holds_if(number)}") if holds_if(number) else "",
             _sentence(f"Source: {number.source}") if number.source else "",
         ]
@@ -181,6 +182,7 @@ class Citation:
                 bibtex_text(
                     f"{self.shown('ascii')}; {nature(number)}; "
                     + (f"conditions: {holds_if(number).rstrip('.')}; " if holds_if(number) else "")
+                    + (f"{doubt(number.uncertainty)}; " if number.uncertainty else "")
                     + f"id {number.id}"
                     + (f"; source: {number.source}" if number.source else "")
                 ),

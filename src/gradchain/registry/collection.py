@@ -123,7 +123,9 @@ class Registry(Mapping[str, Number]):
     def get(self, key: str) -> Number: ...
     @overload
     def get(self, key: str, default: _T) -> Number | _T: ...
-    def get(self, key: str, default: object = _MISSING) -> object:
+    def get(  # pyright: ignore[reportIncompatibleMethodOverride]
+        self, key: str, default: object = _MISSING
+    ) -> object:
         """Return the number of this key; without a default, an unknown key is an error.
 
         Args:

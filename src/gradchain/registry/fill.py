@@ -117,8 +117,9 @@ def _code_page(data: bytes) -> str:
         return "UTF-16"
     if data[:2000].count(0) > len(data[:2000]) // 4:
         return "UTF-16 without a byte order mark"
-    high = bytes(byte for byte in data if byte >= 0x80)
-    if high and all(0x80 <= byte <= 0xAF or 0xE0 <= byte <= 0xF1 for byte in high):
+    # Letters stand from 0xC0 on in cp1252, below 0xB0 in the older pages; quotes and dashes between.
+    low = sum(0x80 <= byte <= 0x90 or 0x98 <= byte <= 0xAF for byte in data)
+    if low > sum(byte >= 0xC0 for byte in data):
         return "cp866, cp437 or Mac Roman"
     return "cp1252"
 
@@ -154,14 +155,18 @@ def value_text(number: Number, form: str, html: bool = False) -> str:
 
     Args:
         number: the record.
-        form: a form of `shown`, or `exact` (the closed form) or `value` (all recorded digits).
-        html: escape a closed form for HTML, else for Markdown.
+        form: a form of `shown` (`latex` with its formula signs), `exact` (the closed form) or
+            `value` (all recorded digits).
+        html: write for HTML, else for Markdown.
 
     Returns:
         Text without `--` or `>`-ended comments: by the grammar of numbers it cannot end a comment.
     """
     if form == "value":
         return number.value
+    if form == "latex":
+        # A comment inside a formula would break it, so the formula stands between the marks.
+        return rf"\({shown(number, form)}\)" if html else f"${shown(number, form)}$"
     if form == "exact":
         return (html_text if html else markdown_text)(number.exact or number.value)
     return shown(number, form)

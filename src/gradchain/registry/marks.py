@@ -15,6 +15,7 @@ from gradchain._text import shorten
 
 FORMS = ("ascii", "plain", "text", "latex", "html", "typst", "speech", "exact", "value")
 MAX_BETWEEN = 200
+MAX_SPAN = 5_000
 
 _OPEN = re.compile(r"\s*gch:\s*(\S*)(.*)", re.DOTALL)
 _CLOSE = re.compile(r"\s*/gch\s*")
@@ -25,6 +26,8 @@ _TAG = re.compile(
     r"<([A-Za-z][A-Za-z0-9:-]{0,60})(?:[^<>\"']|\"[^\"]{0,20000}\"|'[^']{0,20000}'){0,20000}+>"
 )
 _RAW = ("script", "style", "textarea", "title", "xmp")
+_RUN = re.compile(r"`+")
+_BLANK = re.compile(r"\n[ \t\r]*\n")
 _NEXT = re.compile(r"[<`]")
 
 
@@ -169,11 +172,11 @@ def _note(text: str, start: int, end: int, where: str, ignored: list[tuple[int, 
 
 def _code_span(text: str, here: int, ignored: list[tuple[int, str]]) -> int:
     """Return where a code span that opens here ends, or the end of its backticks if none does."""
-    run = re.compile(r"`+").match(text, here)
+    run = _RUN.match(text, here)
     after = run.end() if run else here + 1
-    paragraph = re.compile(r"\n[ \t\r]*\n").search(text, after)
-    limit = paragraph.start() if paragraph else len(text)
-    for other in re.compile(r"`+").finditer(text, after, min(limit, after + 20_000)):
+    paragraph = _BLANK.search(text, after, after + MAX_SPAN)
+    limit = paragraph.start() if paragraph else after + MAX_SPAN
+    for other in _RUN.finditer(text, after, limit):
         if len(other[0]) == after - here:
             _note(text, here, other.end(), "code", ignored)
             return other.end()
@@ -209,7 +212,7 @@ def _tag(text: str, here: int, ignored: list[tuple[int, str]]) -> int:
     if name not in _RAW:
         return found.end()
     closing = re.compile(rf"</{name}\b", re.IGNORECASE).search(text, found.end())
-    end = closing.start() if closing else found.end()
+    end = closing.start() if closing else len(text)
     _note(text, found.end(), end, f"<{name}>", ignored)
     return end
 

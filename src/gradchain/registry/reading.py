@@ -30,11 +30,16 @@ PACKAGED = "packaged reference"
 _NESTED: dict[str, type] = {"check": Check, "uncertainty": Uncertainty}
 _LISTS = ("tags", "enclosure")
 _WHOLE = ("digits",)
-_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\],:]')
+_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\],:]|[^\s"{}\[\],:]+')
 
 
 class _Problem(ValueError):
-    """A fault found by a JSON hook, which does not know its place."""
+    """A fault found by a JSON hook, which does not know its place; `word` is where to look."""
+
+    def __init__(self, sentence: str, word: str = "") -> None:
+        """Keep the sentence and the word; no word stands for a repeated name."""
+        super().__init__(sentence)
+        self.word = word
 
 
 def read(path: str | os.PathLike[str]) -> Registry:
@@ -167,7 +172,7 @@ def _json(text: str, name: str) -> object:
     except RecursionError as error:
         raise RegistryError(f"{name}: not a registry: nested too deeply") from error
     except _Problem as error:
-        raise RegistryError(f"{name}: not a registry{_place(text, str(error))}: {error}") from error
+        raise RegistryError(f"{name}: not a registry{_place(text, error.word)}: {error}") from error
     except ValueError as error:
         raise RegistryError(f"{name}: not a registry: {error}") from error
 
@@ -190,7 +195,7 @@ def _no_constant(word: str) -> NoReturn:
     Raises:
         _Problem: always.
     """
-    raise _Problem(f"{word} is not a number")
+    raise _Problem(f"{word} is not a number", word)
 
 
 def _finite(word: str) -> float:
@@ -201,13 +206,16 @@ def _finite(word: str) -> float:
     """
     value = float(word)
     if not math.isfinite(value):
-        raise _Problem(f"{shorten(word)} is out of range")
+        raise _Problem(f"{shorten(word)} is out of range", word)
     return value
 
 
-def _place(text: str, problem: str) -> str:
+def _place(text: str, word: str) -> str:
     """Return ` (line N, column M)` of the fault that a hook reported."""
-    position = _repeat(text) if problem.startswith("a name") else text.find(problem.split(" ")[0])
+    if word:
+        position = next((mark.start() for mark in _TOKEN.finditer(text) if mark[0] == word), -1)
+    else:
+        position = _repeat(text)
     if position < 0:
         return ""
     line = text.count("\n", 0, position) + 1
@@ -216,8 +224,8 @@ def _place(text: str, problem: str) -> str:
 
 def _repeat(text: str) -> int:
     """Return where a name stands for the second time in one object."""
-    stack: list[set[str] | None] = []
-    last = ""
+    stack: list[set[object] | None] = []
+    last: object = ""
     start = -1
     for token in _TOKEN.finditer(text):
         mark = token[0]
@@ -232,8 +240,8 @@ def _repeat(text: str) -> int:
                 if last in names:
                     return start
                 names.add(last)
-        elif mark != ",":
-            last, start = mark, token.start()
+        elif mark.startswith('"'):
+            last, start = json.loads(mark, strict=False), token.start()
     return -1
 
 

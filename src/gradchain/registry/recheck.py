@@ -185,8 +185,10 @@ def check_one(number: Number, level: str, table: Mapping[str, Entry]) -> Finding
         if number.kind == "estimated":
             return _compare_z(number, table)
         return _compare(number, run(number.how, table, key))
-    except DriftError as error:
-        return Finding(key, "refused", str(error), number.value)
+    except GradchainError as error:
+        told = str(error)
+        sentence = told if told.startswith(f"{key}: ") else f"{key}: {told}"
+        return Finding(key, "refused", sentence, number.value)
     except ImportError as error:
         sentence = f"{key}: cannot import {error.name or 'a module'}; install jax and try again"
         return Finding(key, "skipped", sentence, number.value)

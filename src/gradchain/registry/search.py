@@ -64,7 +64,9 @@ class Shelf(Mapping[str, Number]):
         Raises:
             RegistryError: a file is damaged.
         """
-        return cls(load(), *(read(path) for path in dict.fromkeys(map(os.fspath, paths))))
+        return cls(
+            load(), *(read(path) for path in dict.fromkeys(os.fspath(path) for path in paths))
+        )
 
     def __getitem__(self, key: str) -> Number:
         """Return the number of this very key, or say which keys are near."""

@@ -12,10 +12,11 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from gradchain._errors import OutputError, RegistryError
+from gradchain._version import VERSION
 from gradchain.registry.collection import SCHEMA, Registry
 from gradchain.registry.record import Number, to_json
 
-WRITER = "gradchain 0.1.0"
+WRITER = f"gradchain {VERSION}"
 
 
 def to_text(numbers: Iterable[Number] | Mapping[str, Number]) -> str:

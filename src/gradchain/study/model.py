@@ -152,8 +152,8 @@ class Results(Mapping[str, Mapping[str, Any]]):
 class Estimate:
     """What a run will need, in seconds and in bytes of memory; an order of magnitude is enough."""
 
-    seconds: float
-    memory: float
+    seconds: float | int
+    memory: float | int
 
 
 @dataclass(frozen=True)

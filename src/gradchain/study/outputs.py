@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from gradchain._errors import OutputError, RegistryError, UsageError
+from gradchain._text import rounded_text
 from gradchain.registry.collection import validate_all
 from gradchain.registry.display import shown
 from gradchain.registry.formats import csv_cell
@@ -110,9 +111,14 @@ def _csv_cell(cell: object, numbers: Mapping[str, Number]) -> str:
         return ""
     if not isinstance(cell, str):
         return repr(cell.item() if hasattr(cell, "item") else cell)
-    text = fill(cell, lambda key: numbers[key].value)
+    text = fill(cell, lambda key: _decimal(numbers[key]))
     alone = cell.startswith("{") and cell.endswith("}") and len(keys_in(cell)) == 1
     return text if alone else csv_cell(text)
+
+
+def _decimal(number: Number) -> str:
+    # A spreadsheet takes 1/4 for the first of April.
+    return rounded_text(number.rational, 30) if "/" in number.value else number.value
 
 
 def render_figures(

@@ -18,6 +18,9 @@ from gradchain._errors import DtypeError
 from gradchain.registry.grammar import canonical
 from gradchain.study.files import digest, write_bytes
 
+# The same bits on every machine; longdouble is not, and objects would need pickle.
+_TYPES = {"bool", *(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64))}
+_TYPES |= {"float16", "float32", "float64", "complex64", "complex128"}
 _SIZE_LIMIT = 4 * 2**30
 _IDENTITY = "__identity__"
 _CONTENT = "__sha256__"
@@ -42,7 +45,7 @@ def save_cell(folder: Path, identity: str, arrays: Mapping[str, Any]) -> Path:
     Args:
         folder: the folder of the cells.
         identity: the cell's canonical identity text.
-        arrays: arrays by name, of bool, integer, float or complex type.
+        arrays: arrays by name, of bool, integer, float or complex type up to 64 bits a part.
 
     Returns:
         The file's path.
@@ -95,7 +98,7 @@ def _plain(name: str, value: Any) -> np.ndarray:
     array = np.asarray(value)
     if name in {_IDENTITY, _CONTENT} or "/" in name or not name:
         raise DtypeError(f"array name {name!r} is reserved or empty; choose another")
-    if array.dtype.kind not in "biufc" or array.dtype.itemsize > 16:
+    if array.dtype.name not in _TYPES:
         raise DtypeError(
             f"array {name!r} has type {array.dtype}; expected bool, integer or float up to 64 "
             "bits, so cast it (bfloat16 to float32 loses nothing)"

@@ -1,0 +1,199 @@
+"""Files from strangers: each fault gets its file, its line, one sentence, and exit code 3."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from gradchain import registry
+from gradchain._errors import RegistryError
+from gradchain.registry import reading
+from gradchain.registry.collection import SCHEMA
+
+GOOD = {
+    "key": "a.b",
+    "kind": "exact",
+    "statement": "A statement.",
+    "value": "0.25",
+    "exact": "1/4",
+    "how": {"function": "gradchain.certify.rational.power", "arguments": {"base": "1/4"}},
+    "check": {"rule": "equality"},
+}
+
+
+def text_of(*records: object, **top: object) -> str:
+    return json.dumps({"schema": SCHEMA, "writer": "w", "numbers": list(records), **top}, indent=1)
+
+
+def changed(**changes: object) -> str:
+    return text_of({**GOOD, **changes})
+
+
+def without(field: str) -> str:
+    return text_of({name: value for name, value in GOOD.items() if name != field})
+
+
+BAD = {
+    "empty": ("", "not a registry \\(line 1, column 1\\)"),
+    "truncated": (text_of(GOOD)[:-20], "not a registry \\(line \\d+, column \\d+\\)"),
+    "byte order mark": ("\ufeff" + text_of(GOOD), "\\(line 1, column 1\\).*byte order mark"),
+    "utf-16": (text_of(GOOD).encode("utf-16"), "it is UTF-16"),
+    "latin-1": (
+        changed(statement="caf\u00e9").replace("\\u00e9", "\u00e9").encode("latin-1"),
+        "UTF-8",
+    ),
+    "null": ('{"a": "\0"}', "not a registry \\(line 1, column 8\\): Invalid control character"),
+    "deep": ("[" * 200_000, "nested too deeply"),
+    "a list": ("[]", 'expected an object with a list "numbers"'),
+    "no numbers": ('{"schema": 1}', 'expected an object with a list "numbers"'),
+    "schema text": (text_of(GOOD, schema="1"), '"schema" must be a whole number'),
+    "schema true": (text_of(GOOD, schema=True), '"schema" must be a whole number'),
+    "top field": (text_of(GOOD, extra=1), "unknown field 'extra'"),
+    "repeated name": (
+        text_of(GOOD).replace('"value"', '"value": "9",\n  "value"'),
+        "line 10, column 3\\): a name stands twice",
+    ),
+    "repeated by escape": (
+        '{"schema": 1, "numbers": [], "numb\\u0065rs": []}',
+        r"line 1, column 30\): a name stands twice",
+    ),
+    "nan": (text_of(GOOD).replace('"1/4"', "NaN", 1), "line \\d+, column \\d+\\): NaN"),
+    "nan after text": (
+        changed(statement="NaN").replace('"1/4"', "NaN", 1),
+        r"line 10, column 13\): NaN is not",
+    ),
+    "infinity": (text_of(GOOD).replace('"1/4"', "-Infinity", 1), "-Infinity is not a number"),
+    "overflow": (text_of(GOOD).replace('"1/4"', "1e999", 1), "'1e999' is out of range"),
+    "huge integer": (text_of(GOOD).replace('"1/4"', "9" * 5000, 1), "not a registry"),
+    "record is text": (text_of("x"), "a record is str, expected an object"),
+    "key is a number": (changed(key=5), "key: got int, expected text"),
+    "value is a number": (changed(value=0.25), "line 6: a.b: value: got float, expected text"),
+    "value nan": (changed(value="NaN"), "line 6: a.b: value: not a number"),
+    "value endless": (changed(value="1e-30000000"), "line 6: a.b: value: value out of range"),
+    "missing": (without("statement"), "line 6: a.b: statement: is missing"),
+    "missing key": (without("key"), "key: is missing"),
+    "unknown": (changed(colour="red"), "line 6: a.b: 'colour': is an unknown field"),
+    "kind": (changed(kind="guess"), "line 6: a.b: kind: got 'guess'"),
+    "no theorem": (without("exact"), "line 6: a.b: exact: kind exact needs a theorem"),
+    "twice": (text_of(GOOD, GOOD), "line 6: a.b: key: stands twice"),
+    "inside": (text_of(GOOD, {**GOOD, "key": "a.b.c"}), "a.b.c: key: begins with the whole key"),
+    "dangling": (changed(superseded_by="c"), "line 6: a.b: superseded_by: c is not a key"),
+    "how text": (changed(how="os.system"), "how: expected an object with function"),
+    "how extra": (changed(how={**GOOD["how"], "x": 1}), "how: expected an object with function"),
+    "arguments list": (
+        changed(how={"function": "f", "arguments": []}),
+        "how.arguments: expected an object",
+    ),
+    "check extra": (changed(check={"rule": "equality", "x": "1"}), "check.'x': is an unknown"),
+    "check empty": (changed(check={}), "check.rule: is missing"),
+    "check text": (changed(check="equality"), "check: expected an object"),
+    "tags text": (changed(tags="a"), "tags: expected a list"),
+    "three ends": (changed(enclosure=["0", "1", "2"]), "enclosure: expected a list of texts"),
+    "n as text": (
+        changed(uncertainty={"type": "error bound", "n": "9"}),
+        "uncertainty.n: got str, expected a whole number",
+    ),
+    "digits true": (changed(digits=True), "digits: got bool, expected a whole number"),
+    "surrogate": (changed(statement="\ud800"), "statement: holds the character U\\+D800"),
+    "escape": (changed(statement="\x1b[31m"), "statement: holds the character U\\+001B"),
+    "key escape": (changed(key="\x1b[31m"), "key: holds the character U\\+001B"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_a_damaged_file_is_named_with_its_place_and_reason(name: str, tmp_path: Path):
+    data, sentence = BAD[name]
+    path = tmp_path / "numbers.json"
+    path.write_bytes(data if isinstance(data, bytes) else data.encode("utf-8", "surrogatepass"))
+    start = time.perf_counter()
+    with pytest.raises(RegistryError, match=sentence) as caught:
+        registry.read(path)
+    assert time.perf_counter() - start < 2
+    assert caught.value.exit_code == 3
+    assert str(caught.value).startswith("numbers.json: ")
+    assert "\n" not in str(caught.value)
+    assert "\x1b" not in str(caught.value)
+    assert len(str(caught.value)) < 400
+
+
+def test_a_missing_file_a_folder_and_a_pipe_are_refused_at_once(tmp_path: Path):
+    with pytest.raises(RegistryError, match=r"absent.json: cannot read it: No such file"):
+        registry.read(tmp_path / "absent.json")
+    with pytest.raises(RegistryError, match=r"not a regular file"):
+        registry.read(tmp_path)
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(RegistryError, match=r"pipe: not a registry: not a regular file"):
+        registry.read(tmp_path / "pipe")
+
+
+def test_a_file_of_two_gigabytes_is_refused_before_it_is_read(tmp_path: Path):
+    path = tmp_path / "large.json"
+    with path.open("wb") as file:
+        file.truncate(2 * 2**30)
+    start = time.perf_counter()
+    with pytest.raises(RegistryError, match=r"2147483648 bytes, expected at most 67108864"):
+        registry.read(path)
+    assert time.perf_counter() - start < 2
+
+
+def test_a_file_of_a_newer_version_is_read_as_far_as_it_is_understood(tmp_path: Path):
+    path = tmp_path / "numbers.json"
+    path.write_text(text_of({**GOOD, "mood": "good"}, schema=SCHEMA + 1, writer="gradchain 9.0.0"))
+    found = registry.read(path)
+    assert found["a.b"].value == "0.25"
+    assert (found.schema, found.writer) == (SCHEMA + 1, "gradchain 9.0.0")
+    with pytest.raises(RegistryError, match=r"was written by 'gradchain 9.0.0' with schema 2"):
+        registry.write(path, [found["a.b"]])
+    with pytest.raises(RegistryError, match=r"written by gradchain 9.0.0 with schema 2"):
+        registry.write(tmp_path / "other.json", found)
+    assert json.loads(path.read_text())["numbers"][0]["mood"] == "good"
+
+
+def test_a_bad_record_of_a_newer_version_says_which_version_wrote_it(tmp_path: Path):
+    path = tmp_path / "numbers.json"
+    path.write_text(text_of({**GOOD, "kind": "proved"}, schema=2, writer="gradchain 9.0.0"))
+    with pytest.raises(RegistryError, match=r"'proved'.*written by 'gradchain 9.0.0', schema 2"):
+        registry.read(path)
+
+
+@pytest.mark.parametrize("place", [0, 1000, -2])
+def test_one_flipped_byte_in_the_packaged_reference_is_noticed(
+    place: int, monkeypatch: pytest.MonkeyPatch
+):
+    data = bytearray(reading.packaged("numbers.json"))
+    data[place] ^= 1
+    real = reading.packaged
+    monkeypatch.setattr(
+        reading, "packaged", lambda name: bytes(data) if name == "numbers.json" else real(name)
+    )
+    with pytest.raises(RegistryError, match=r"damaged.*reinstall gradchain") as caught:
+        reading.load.__wrapped__()
+    assert caught.value.exit_code == 3
+
+
+def test_a_missing_reference_says_reinstall():
+    with pytest.raises(RegistryError, match=r"nothing.json is missing; reinstall"):
+        reading.packaged("nothing.json")
+
+
+def test_reading_numbers_needs_no_array_library_and_no_patience():
+    program = (
+        "import sys, time\n"
+        "from gradchain import registry\n"
+        "registry.shown(registry.load()['sigmoid.chain.bound.n5'])\n"
+        "heavy = {'jax', 'numpy', 'matplotlib', 'sciform', 'flint'} & set(sys.modules)\n"
+        "print(sorted(heavy), time.process_time())"
+    )
+    best = 9.0
+    for _ in range(3):
+        done = subprocess.run(
+            [sys.executable, "-c", program], capture_output=True, text=True, check=True
+        )
+        heavy, seconds = done.stdout.rsplit(maxsplit=1)
+        assert heavy == "[]"
+        best = min(best, float(seconds))
+    assert best < 0.15
