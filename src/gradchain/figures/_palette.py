@@ -11,7 +11,9 @@ _level = _log.level
 _log.setLevel(logging.CRITICAL)
 try:
     import matplotlib
-    import matplotlib.font_manager
+
+    # It builds the font cache, and would say so.
+    import matplotlib.font_manager  # ruff: ignore[unused-import]
 finally:
     _log.setLevel(_level)
 

@@ -110,7 +110,9 @@ def _csv_cell(cell: object, numbers: Mapping[str, Number]) -> str:
     if cell is None:
         return ""
     if not isinstance(cell, str):
-        return repr(cell.item() if hasattr(cell, "item") else cell)
+        # A NumPy scalar would write its type too.
+        item = getattr(cell, "item", None)
+        return repr(item() if callable(item) else cell)
     text = fill(cell, lambda key: _decimal(numbers[key]))
     alone = cell.startswith("{") and cell.endswith("}") and len(keys_in(cell)) == 1
     return text if alone else csv_cell(text)

@@ -179,10 +179,7 @@ def _compute(
                 raise
             except Exception as error:
                 if isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in str(error):
-                    raise OutputError(
-                        f"{study.name}: cell {cell.name} does not fit in memory; choose a smaller "
-                        "scale or smaller settings, cells that are done are kept"
-                    ) from error
+                    raise OutputError(_too_large(study, cell)) from error
                 raise
             arrays[_DEVICE] = list(_device().encode())
             save_cell(store, texts[cell.name], arrays)
@@ -191,6 +188,15 @@ def _compute(
                 raise OutputError(f"{store}: cell {cell.name} reads back {found}; check the disk")
             step(cell.name)
             yield cell.name, found
+
+
+def _too_large(study: Study, cell: Cell) -> str:
+    chunk = cell.settings.get("chunk")
+    advice = f"--chunk {chunk // 2}" if isinstance(chunk, int) and chunk > 1 else "smaller settings"
+    return (
+        f"{study.name}: cell {cell.name} does not fit in memory; choose {advice}, or a smaller "
+        "scale; cells that are done are kept"
+    )
 
 
 def _device() -> str:
@@ -251,12 +257,12 @@ def _usable_root(out: Path) -> Path:
         raise OutputError(f"--out {text!r} holds a character that does not print; rename it")
     try:
         root = out.expanduser().resolve()
-        home = Path.home().resolve()
         root.is_dir()
     except (OSError, RuntimeError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise OutputError(f"--out {text[:60]!r} cannot be used: {reason}") from error
-    if root in {Path(root.anchor), home}:
+    home = os.environ.get("HOME")
+    if root in {Path(root.anchor), Path(home or root.anchor).resolve()}:
         raise OutputError(f"--out {root} is not a folder for results; give one of its own")
     return root
 

@@ -57,7 +57,8 @@ def save_cell(folder: Path, identity: str, arrays: Mapping[str, Any]) -> Path:
     plain[_IDENTITY] = np.frombuffer(identity.encode(), dtype=np.uint8)
     content = _content(plain)
     buffer = io.BytesIO()
-    np.savez(buffer, **plain, **{_CONTENT: np.frombuffer(content.encode(), dtype=np.uint8)})
+    plain[_CONTENT] = np.frombuffer(content.encode(), dtype=np.uint8)
+    np.savez(buffer, allow_pickle=False, **plain)
     path = cell_path(folder, identity)
     write_bytes(path, buffer.getvalue())
     return path

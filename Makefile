@@ -1,0 +1,54 @@
+# The two commands of the README are `make report` and `make test`; `make help` lists all.
+ENV ?= .venv
+PY := $(ENV)/bin/python
+STAMP := $(ENV)/.ready
+SCALE ?= lecture
+JOBS ?= 2
+
+.DEFAULT_GOAL := help
+.PHONY: help first report test check bench proofs reference constraints clean
+
+help: ## list the commands
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
+
+$(STAMP): pyproject.toml constraints/dev.txt tools/environment.sh
+	@sh tools/environment.sh $(ENV)
+	@touch $(STAMP)
+
+first: $(STAMP) ## set up, run two small studies (within 2 minutes), say what to open
+	@$(PY) studies/run_all.py --scale smoke --out results/smoke --only whisper_chain --only activation_derivatives
+	@echo
+	@echo "Open results/smoke/report.html in a browser."
+	@echo "Use the environment:   . $(ENV)/bin/activate"
+	@echo "Cite a number:         gradchain cite sigmoid.chain.bound.n5"
+	@echo "Run one study:         python studies/whisper_chain.py --scale smoke"
+	@echo "Everything:            make report"
+
+report: $(STAMP) ## set up, run every study, write results/report.html and results/report.md
+	@$(PY) studies/run_all.py --scale $(SCALE)
+
+test: $(STAMP) ## set up and pass every test
+	$(PY) -m pytest -n $(JOBS) --dist loadfile
+
+check: $(STAMP) ## style, types and floors, without running tests
+	$(ENV)/bin/ruff check .
+	$(ENV)/bin/ruff format --check .
+	PATH="$(CURDIR)/$(ENV)/bin:$$PATH" $(ENV)/bin/lint-imports
+	$(ENV)/bin/pyright
+
+bench: $(STAMP) ## speed as ratios, printed as a table (several minutes)
+	$(PY) benchmarks/run.py
+
+proofs: ## say where proofs will live
+	@sed -n '1,12p' proofs/README.md
+
+reference: $(STAMP) ## for maintainers: publish the numbers of results/ as the packaged reference
+	$(PY) studies/publish_reference.py
+
+constraints: $(STAMP) ## for maintainers: pin the development packages anew
+	UV_PYTHON_DOWNLOADS=never $(ENV)/bin/uv pip compile --quiet --upgrade --python $(PY) \
+		--python-version 3.11 --universal --generate-hashes --group dev --no-header \
+		--no-emit-index-url --no-emit-find-links pyproject.toml -o constraints/dev.txt
+
+clean: ## remove the environment and caches (results stay)
+	rm -rf $(ENV) .pytest_cache .ruff_cache .hypothesis .import_linter_cache
