@@ -54,3 +54,5 @@ def test_names_at_the_ends_keep_their_order_and_their_distance():
     assert order == ["curve 0", "curve 1", "curve 3", "curve 2"]
     values = sorted(heights.values())
     assert min(np.diff(values)) >= 1.0 - 8 * np.finfo(float).eps * 6
+    # A name far from the others stands exactly at the end of its curve.
+    assert heights["curve 2"] == min(end[1] for end in ends)

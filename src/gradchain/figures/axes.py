@@ -122,21 +122,13 @@ def label_ends(axes: Axes, labels: Sequence[tuple[Any, Any, str, int]], gap: Sup
         labels: for each curve x and y of its end, its name, and its series number (-1: dark ink).
         gap: the least distance between two names, in units of the y axis.
     """
-    order = sorted(range(len(labels)), key=lambda k: -labels[k][1])
-    heights: dict[int, float] = {}
-    ceiling = np.inf
-    for k in order:
-        heights[k] = min(float(labels[k][1]), ceiling - float(gap))
-        ceiling = heights[k]
-    # The whole stack moves up by half of what it was pushed down.
-    shift = max((labels[k][1] - heights[k] for k in order), default=0.0) / 2
-    for k in order:
-        x, y, text, index = labels[k]
+    heights = _spread([float(y) for _, y, _, _ in labels], float(gap))
+    for (x, y, text, index), height in zip(labels, heights, strict=True):
         colour = INK if index < 0 else _dark(series(index)["color"])
         axes.annotate(
             text,
             xy=(x, y),
-            xytext=(12, heights[k] + shift),
+            xytext=(12, height),
             textcoords=("offset points", "data"),
             va="center",
             ha="left",
@@ -144,6 +136,28 @@ def label_ends(axes: Axes, labels: Sequence[tuple[Any, Any, str, int]], gap: Sup
             color=colour,
             annotation_clip=False,
         )
+
+
+def _spread(wanted: list[float], gap: float) -> list[float]:
+    """Return heights in the order of those wanted, near them, and never nearer than the gap."""
+    groups: list[list[int]] = []
+    for k in sorted(range(len(wanted)), key=wanted.__getitem__):
+        groups.append([k])
+        # Names that would touch become one group, centred where its members want to be.
+        while len(groups) > 1:
+            below, above = (_places(group, wanted, gap) for group in groups[-2:])
+            if above[0] - below[-1] >= gap:
+                break
+            groups[-2:] = [groups[-2] + groups[-1]]
+    found = dict.fromkeys(range(len(wanted)), 0.0)
+    for group in groups:
+        found.update(zip(group, _places(group, wanted, gap), strict=True))
+    return [found[k] for k in range(len(wanted))]
+
+
+def _places(group: list[int], wanted: list[float], gap: float) -> list[float]:
+    middle = sum(wanted[k] for k in group) / len(group)
+    return [middle + gap * (position - (len(group) - 1) / 2) for position in range(len(group))]
 
 
 def panel_title(axes: Axes, text: str, size: float | int = 17) -> None:

@@ -68,6 +68,7 @@ def suprema(facts: Mapping[str, Any]) -> list[Draft]:
             statement=f"The absolute slope of {name} over all real x has the supremum {{value}}.",
             conditions=_conditions(fact),
             exact=fact.sup_exact,
+            theorem=fact.theorem,
             formula_text=f"sup |phi'(x)|, phi(x) = {fact.formula}",
             formula_latex=f"\\sup_x |\\varphi'(x)|,\\ \\varphi(x) = {fact.formula_latex}",
             tags=(segment(name), "activation", "derivative", "bound"),

@@ -41,6 +41,7 @@ def _underflow(name: str, dtype: str, gradual: bool) -> Draft:
     rounds = "" if name in {"quarter", "half"} else f" The factor itself is {share} rounded to "
     return Draft(
         key=f"underflow.{'' if gradual else 'flushed.'}{name}.{dtype}",
+        theorem="T12",
         how=How.of(f"{_RATIONAL}.underflow_depth", factor=factor, dtype=dtype, gradual=gradual),
         statement=f"After {{value}} factors {share} a product in {dtype} is exactly zero, with "
         f"{where}.",

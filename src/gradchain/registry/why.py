@@ -53,7 +53,7 @@ def explain(citation: Citation, form: str = "text") -> str:
         ("conditions", holds_if(number) or "none"),
         ("formula", number.formula_text),
         ("in LaTeX", number.formula_latex),
-        ("theorem", number.theorem or ""),
+        ("theorem", f"{number.theorem} (statement in proofs/README.md)" if number.theorem else ""),
         ("enclosure", enclosure(number)),
         ("uncertainty", doubt(number.uncertainty) if number.uncertainty else ""),
         ("source", number.source or ""),
