@@ -43,6 +43,27 @@ def _from_moments(name: str) -> Callable[..., Result]:
     return getattr(moments, name)
 
 
+def _from_window(name: str) -> Callable[..., Result]:
+    """Return a function of `experiments.window`."""
+    from gradchain.experiments import window
+
+    return getattr(window, name)
+
+
+def _from_chain_numbers(name: str) -> Callable[..., Result]:
+    """Return a function of `experiments.chain_numbers`."""
+    from gradchain.experiments import chain_numbers
+
+    return getattr(chain_numbers, name)
+
+
+def _from_saturation_numbers(name: str) -> Callable[..., Result]:
+    """Return a function of `experiments.saturation_numbers`."""
+    from gradchain.experiments import saturation_numbers
+
+    return getattr(saturation_numbers, name)
+
+
 # module -> (loader, needs JAX, names). A function that is not named here is never run. To add one:
 # mark it with `@recomputable`, write a loader above if its module is new, and name it here; a test
 # holds this table against the marks.
@@ -79,6 +100,25 @@ _MODULES: dict[str, tuple[Callable[[str], Callable[..., Result]], bool, tuple[st
         _from_moments,
         False,
         ("mean_square_slope", "mean_square_value"),
+    ),
+    "gradchain.experiments.window": (_from_window, False, ("best_weight",)),
+    "gradchain.experiments.chain_numbers": (
+        _from_chain_numbers,
+        True,
+        (
+            "norm_median",
+            "bound_median",
+            "slack_median",
+            "share_above",
+            "rms_ratio",
+            "mean_slope",
+            "factor_ratio",
+        ),
+    ),
+    "gradchain.experiments.saturation_numbers": (
+        _from_saturation_numbers,
+        True,
+        ("weight_scale", "factor_median", "saturated_share", "autodiff_zero"),
     ),
 }
 

@@ -293,6 +293,31 @@ def test_weights_at_the_ends_of_float32_subnormals_included_give_exact_chains(po
     assert abs(float(chain.log_norms[0]) - expected) <= 8 * EPS * max(abs(expected), 1)
 
 
+def test_extreme_weights_are_right_inside_jit_and_vmap_too():
+    # There the choice between the plain and the careful way is made by the program, not by Python.
+    sizes = np.array([2.0**-120, 1.0, 2.0**90], np.float32)
+    weights = np.ones((3, 4, 2, 2), np.float32) * sizes[:, None, None, None]
+    x = np.zeros(2, np.float32)
+
+    def log_norm(stack):
+        return jacobian_chain(network_from_weights(list(stack), activation="tanh"), x).log_norms[0]
+
+    expected = 4 * np.log(2 * sizes.astype(np.float64))
+    got = [np.asarray(jax.vmap(log_norm)(weights)), [jax.jit(log_norm)(w) for w in weights]]
+    for values in got:
+        np.testing.assert_allclose(values, expected, rtol=16 * EPS, atol=16 * EPS)
+
+
+def test_dying_relu_units_are_no_reason_to_do_the_chain_again():
+    network = mlp(jax.random.key(5), 30, 16, "relu", "he_normal")
+    x = np.ones(16, np.float32)
+    plain, doubt = module._chain(network, jnp.asarray(x), "frobenius", "auto", None, careful=False)
+    careful, _ = module._chain(network, jnp.asarray(x), "frobenius", "auto", None, careful=True)
+    assert not bool(doubt)
+    assert (np.asarray(plain.jacobian.mantissa) == 0).any()
+    np.testing.assert_allclose(plain.log_norms, careful.log_norms, atol=plain.tolerance)
+
+
 BAD = [
     ({"norm": "nuclear"}, UsageError, "expected one of frobenius, spectral, max"),
     ({"how": "magic"}, UsageError, "expected one of auto, autodiff, analytic"),
@@ -344,7 +369,7 @@ def test_a_state_too_large_for_an_exact_chain_is_refused_with_the_way_out():
 
 def test_nan_made_on_the_way_is_said_and_not_returned():
     network = network_from_weights([np.full((2, 2), 3e38, np.float32)] * 3, activation="identity")
-    with pytest.raises(NonFiniteError, match="the chain holds NaN"):
+    with pytest.raises(NonFiniteError, match="the chain holds NaN or infinity"):
         jacobian_chain(concatenate(single(Custom(half_minus), jnp.float32(1)), network), np.ones(2, np.float32))
 
 

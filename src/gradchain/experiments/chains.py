@@ -101,7 +101,7 @@ def sweep(
     for first in range(0, seeds, size):
         own = keys[first : first + size]
         weights, inputs = draw_weights(own, law, width, depth), draw_inputs(own, width)
-        (mantissa, exponent), seen = follow(weights, inputs, stops, one, none, phis, True)
+        (mantissa, exponent), seen = follow(weights, inputs, stops, one, none, phis, False, True)
         known = law.name in _UNIT_NORM
         norms = np.ones((size, depth)) if known else np.asarray(spectral_norms(weights))
         squares = log10_scaled(seen.square / width, 2 * seen.exponent)
@@ -116,7 +116,9 @@ def sweep(
     return Sweep(np.asarray(depths), *joined)
 
 
-def log10_upper(log10_weight: np.ndarray, activation: str, top_slope: np.ndarray | None = None) -> np.ndarray:
+def log10_upper(
+    log10_weight: np.ndarray, activation: str, top_slope: np.ndarray | None = None
+) -> np.ndarray:
     """Bound the spectral norm of the first l layers from above, for every l.
 
     Args:

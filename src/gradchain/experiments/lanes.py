@@ -8,7 +8,9 @@ scale s and a bias b make of them:
 All lanes of a draw share the weights (common random numbers), so a layer is one product of W_l with
 all their matrices side by side. P_l is kept as float32 mantissas with one power of two a lane
 (exact), so norms are right at any depth up to rounding, about l n eps in the logarithm. A network of
-depth d is the first d layers of the deepest one.
+depth d is the first d layers of the deepest one. States of a ReLU network can underflow too, and a
+state rounded to 0 would look like dead units; without biases such an activation only cares for signs,
+so its states are rescaled by powers of two as well (exact).
 
 Cost: 2 n^3 operations a lane and layer, and an SVD of an n x n matrix a lane where asked. Draws go
 one after the other (`lax.map`), so that a lane's matrices stay in the processor's cache: four times
@@ -28,6 +30,8 @@ from gradchain.initializers import Initializer
 from gradchain.scaled import bits
 
 SATURATED = 0.01
+# phi(c z) = c phi(z) for c > 0, so the size of a state without biases does not matter.
+_HOMOGENEOUS = ("relu", "leaky_relu", "identity")
 _HOT_BYTES = 2**26
 
 
@@ -129,7 +133,7 @@ def spectral_norms(matrices: jax.Array) -> jax.Array:
     return lax.map(lambda one: jnp.linalg.svd(one, compute_uv=False)[:, 0], matrices)
 
 
-@partial(jax.jit, static_argnames=("activations", "spectral"))
+@partial(jax.jit, static_argnames=("activations", "biased", "spectral"))
 def follow(
     weights: jax.Array,
     inputs: jax.Array,
@@ -137,6 +141,7 @@ def follow(
     scales: jax.Array,
     biases: jax.Array,
     activations: tuple[Activation, ...],
+    biased: bool,
     spectral: bool,
 ) -> tuple[tuple[jax.Array, jax.Array], Layers]:
     """Follow all lanes of all draws through all layers.
@@ -148,6 +153,7 @@ def follow(
         scales: (K,) float32, the factors s.
         biases: (K,) float32, the biases b that go with them.
         activations: the A activations phi.
+        biased: False only if all biases are 0.
         spectral: whether the 2-norm is taken at each stop.
 
     Returns:
@@ -167,6 +173,8 @@ def follow(
         z = z * scales[None, None] + biases[None, None]
         slopes = _by_activation(activations, z, slope=True)
         h = _by_activation(activations, z, slope=False)
+        if not biased:
+            h = _rescale_homogeneous(activations, h)
         p = _times(weight, p.reshape(width, -1)).reshape(p.shape)
         p = p * (slopes * scales[None, None])[..., None]
         top = jnp.max(jnp.abs(p), axis=(0, 3))
@@ -181,7 +189,9 @@ def follow(
             jnp.max(size, axis=0),
             jnp.mean((size < limits[None, :, None]).astype(jnp.float32), axis=0),
         )
-        seen = jax.tree.map(lambda all_layers, own_value: all_layers.at[index].set(own_value), seen, values)
+        seen = jax.tree.map(
+            lambda all_layers, own_value: all_layers.at[index].set(own_value), seen, values
+        )
         return h, p, exponent, Layers(*seen)
 
     def one(draw: tuple[jax.Array, jax.Array]) -> tuple:
@@ -213,15 +223,21 @@ def _times(weight: jax.Array, columns: jax.Array) -> jax.Array:
     return jnp.matmul(weight, columns, precision=lax.Precision.HIGHEST)
 
 
-def _by_activation(
-    activations: tuple[Activation, ...], z: jax.Array, slope: bool
-) -> jax.Array:
+def _by_activation(activations: tuple[Activation, ...], z: jax.Array, slope: bool) -> jax.Array:
     """Apply each activation, or its slope, to its own lanes of z (n, A, K)."""
     parts = [
         activation.derivative(z[:, i]) if slope else activation(z[:, i])
         for i, activation in enumerate(activations)
     ]
     return jnp.stack(parts, axis=1)  # type: ignore[arg-type]
+
+
+def _rescale_homogeneous(activations: tuple[Activation, ...], h: jax.Array) -> jax.Array:
+    """Bring the states (n, A, K) of homogeneous activations to a largest entry in [1/2, 1)."""
+    free = np.array([activation.name in _HOMOGENEOUS for activation in activations])
+    own = bits.binary_exponent(jnp.max(jnp.abs(h), axis=0))
+    own = jnp.where(free[:, None], own, jnp.zeros_like(own))
+    return h * bits.power_of_two(-own, h.dtype)[None]
 
 
 def log10_scaled(mantissa: np.ndarray, exponent: np.ndarray) -> np.ndarray:

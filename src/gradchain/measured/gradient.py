@@ -18,8 +18,8 @@ from jax import lax
 from gradchain._errors import ShapeError
 from gradchain._types import pytree
 from gradchain.measured.network import Network, Run, check_input
-from gradchain.measured.pullback import choose_route, lift, rescale_rows, states_of
-from gradchain.scaled import Scaled, from_array, log_abs, norm
+from gradchain.measured.pullback import choose_route, states_of
+from gradchain.scaled import Scaled, from_array, log_abs, multiply, norm, rescale
 from gradchain.scaled.value import x_is_zero
 
 
@@ -43,11 +43,10 @@ def _dense_gradients(
 ) -> tuple[dict, Scaled]:
     """Return the norm of each parameter's gradient, and dE/dh_{l-1}, for a dense layer."""
     slopes = from_array(layer.slopes(params, z))  # type: ignore[attr-defined]
-    delta = rescale_rows((g.mantissa * slopes.mantissa)[None], (g.exponent + slopes.exponent)[None])
-    error = Scaled(delta.mantissa[0], delta.exponent[0])
-    weight, taken = lift(params["weight"])
-    back = jnp.matmul(error.mantissa, weight, precision=lax.Precision.HIGHEST)
-    before = rescale_rows(back[None], (error.exponent + taken)[None])
+    error = multiply(g, slopes)
+    weight = from_array(params["weight"])
+    back = jnp.matmul(error.mantissa, weight.mantissa, precision=lax.Precision.HIGHEST)
+    before = rescale(Scaled(back, error.exponent + weight.exponent))
     state = from_array(h)
     if h.ndim == 1:
         size = norm(error)
@@ -64,7 +63,7 @@ def _dense_gradients(
     norms = {"weight": weight_norm, "bias": bias_norm}
     for name, _ in layer.activation.trainable:  # type: ignore[attr-defined]
         norms[name] = _trainable_norm(layer, params, name, z, g)
-    return {name: norms[name] for name in params}, Scaled(before.mantissa[0], before.exponent[0])
+    return {name: norms[name] for name in params}, before
 
 
 def _trainable_norm(layer: object, params: dict, name: str, z: jax.Array, g: Scaled) -> Scaled:

@@ -19,7 +19,13 @@ from gradchain._errors import NonFiniteError, UsageError
 from gradchain._types import is_concrete, pytree, static
 from gradchain.measured.layers import Dense
 from gradchain.measured.network import Network, PerLayer, Run, check_input
-from gradchain.measured.pullback import Rows, choose_route, pull_network, states_of
+from gradchain.measured.pullback import (
+    as_matrix,
+    choose_route,
+    pull_network,
+    start_rows,
+    states_of,
+)
 from gradchain.scaled import NORMS, Scaled, log_abs
 from gradchain.scaled.value import norm as scaled_norm
 
@@ -190,65 +196,77 @@ def jacobian_chain(
             "the Frobenius norm only"
         )
     x = check_input(network, x)
-    out = jax.eval_shape(lambda n, a: states_of(n, a)[1], network, x) if probes is None else None
-    if out is not None and max(out.size, x.size) > LARGEST_STATE:
-        raise UsageError(
-            f"got a state of {max(out.size, x.size)} entries, exact up to {LARGEST_STATE}: "
-            "ask for probes=64 with key=..., which gives an estimate with its error"
-        )
-    if probes is not None:
-        chain = _probe(network, x, key, how, probes)
+    if probes is None:
+        compute = partial(_chain, network, x, norm, how, chunk)
     else:
-        chain = _chain(network, x, norm, how, chunk)
-    if is_concrete(chain) and bool(jnp.isnan(chain.norms.mantissa).any()):
+        compute = partial(_probe, network, x, key, how, probes)
+    chain, doubt = compute(careful=False)
+    if not is_concrete(doubt):
+        return lax.cond(doubt, lambda: compute(careful=True)[0], lambda: chain)
+    if doubt:
+        chain, _ = compute(careful=True)
+    if is_concrete(chain) and not np.isfinite(np.asarray(chain.norms.mantissa)).all():
         raise NonFiniteError(
-            "the chain holds NaN: a weight, state or slope is NaN or infinite; check the weights "
-            "and the states of forward(network, x)"
+            "the chain holds NaN or infinity: a weight, state or slope does, or a layer overflowed; "
+            "check the weights and the states of forward(network, x)"
         )
     return chain
 
 
-@partial(jax.jit, static_argnames=("norm", "how", "chunk"))
-def _chain(network: Network, x: jax.Array, norm: str, how: str, chunk: int | None) -> Chain:
+@partial(jax.jit, static_argnames=("norm", "how", "chunk", "careful"))
+def _chain(
+    network: Network, x: jax.Array, norm: str, how: str, chunk: int | None, careful: bool
+) -> tuple[Chain, jax.Array]:
     kept, out = states_of(network, x)
     size = out.size
+    largest = max(out.size, x.size)
+    if largest > LARGEST_STATE:
+        raise UsageError(
+            f"got a state of {largest} entries, exact up to {LARGEST_STATE}: ask for probes=64 "
+            "with key=..., which gives an estimate with its error"
+        )
     if chunk is None or chunk >= size:
         eye = jnp.eye(size, dtype=out.dtype) * 0.5
-        rows = Rows(eye.reshape(size, *out.shape), jnp.ones(size, jnp.int32))
-        rows, mantissas, exponents = pull_network(network, how, kept, rows, norm)
-        jacobian = Scaled(rows.mantissa.reshape(size, -1), rows.exponent[:, None])
-        return Chain(Scaled(mantissas, exponents), jacobian, None, norm)
+        rows = start_rows(eye.reshape(size, *out.shape), jnp.ones(size, jnp.int32))
+        rows, norms, doubt = pull_network(network, how, kept, rows, norm, careful)
+        return Chain(norms, as_matrix(rows), None, norm), doubt
 
-    def part(start: jax.Array) -> tuple[Rows, jax.Array, jax.Array]:
+    def part(start: jax.Array) -> tuple[Scaled, Scaled, jax.Array]:
         # Rows past the last are zero; they add nothing to a Frobenius or max norm.
         row = start + jnp.arange(chunk)
         hot = row[:, None] == jnp.arange(size)[None, :]
         eye = hot.astype(out.dtype) * 0.5
         exponent = jnp.where(row < size, 1, 0).astype(jnp.int32)
-        rows = Rows(eye.reshape(chunk, *out.shape), exponent)
-        return pull_network(network, how, kept, rows, norm)
+        rows = start_rows(eye.reshape(chunk, *out.shape), exponent)
+        rows, norms, doubt = pull_network(network, how, kept, rows, norm, careful)
+        return as_matrix(rows), norms, doubt
 
-    rows, mantissas, exponents = lax.map(part, jnp.arange(0, size, chunk))
-    joined = jax.vmap(lambda m, e: scaled_norm(Scaled(m, e), norm), in_axes=1)(mantissas, exponents)
-    mantissa = rows.mantissa.reshape(-1, x.size)[:size]
-    return Chain(joined, Scaled(mantissa, rows.exponent.reshape(-1, 1)[:size]), None, norm)
+    matrix, parts, doubt = lax.map(part, jnp.arange(0, size, chunk))
+    joined = jax.vmap(lambda own: scaled_norm(own, norm), in_axes=1)(parts)
+    mantissa = matrix.mantissa.reshape(-1, x.size)[:size]
+    jacobian = Scaled(mantissa, matrix.exponent.reshape(-1, 1)[:size])
+    return Chain(joined, jacobian, None, norm), jnp.any(doubt)
 
 
-@partial(jax.jit, static_argnames=("how", "probes"))
-def _probe(network: Network, x: jax.Array, key: jax.Array, how: str, probes: int) -> Chain:
+@partial(jax.jit, static_argnames=("how", "probes", "careful"))
+def _probe(
+    network: Network, x: jax.Array, key: jax.Array, how: str, probes: int, careful: bool
+) -> tuple[Chain, jax.Array]:
     kept, out = states_of(network, x)
     draws = jax.random.normal(key, (probes, *out.shape), out.dtype)
 
-    def one(row: jax.Array) -> tuple[Rows, jax.Array, jax.Array]:
-        rows = Rows(row[None], jnp.zeros(1, jnp.int32))
-        return pull_network(network, how, kept, rows, "frobenius")
+    # Probes do not mix, so they travel as rows and each row's own norm is read off at every layer.
+    def one(row: jax.Array) -> tuple[Scaled, Scaled, jax.Array]:
+        rows = start_rows(row[None], jnp.zeros(1, jnp.int32))
+        rows, norms, doubt = pull_network(network, how, kept, rows, "frobenius", careful)
+        return as_matrix(rows), norms, doubt
 
-    rows, mantissas, exponents = jax.vmap(one)(draws)
-    joined = jax.vmap(lambda m, e: scaled_norm(Scaled(m, e)), in_axes=1)(mantissas, exponents)
+    matrix, parts, doubt = jax.vmap(one)(draws)
+    joined = jax.vmap(scaled_norm, in_axes=1)(parts)
     root = jnp.asarray(probes, joined.dtype) ** -0.5
     mean = Scaled(joined.mantissa * root, joined.exponent)
     # Relative spread of the squared row norms; log of a mean of squares has half its relative error.
-    logs = log_abs(Scaled(mantissas, exponents)) - log_abs(mean)[None, :]
+    logs = log_abs(parts) - log_abs(mean)[None, :]
     spread = jnp.std(jnp.exp(2 * logs), axis=0, ddof=1)
-    jacobian = Scaled(rows.mantissa.reshape(probes, -1), rows.exponent.reshape(-1, 1))
-    return Chain(mean, jacobian, spread * root / 2, "frobenius", "estimate")
+    jacobian = Scaled(matrix.mantissa.reshape(probes, -1), matrix.exponent.reshape(-1, 1))
+    return Chain(mean, jacobian, spread * root / 2, "frobenius", "estimate"), jnp.any(doubt)
