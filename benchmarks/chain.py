@@ -68,7 +68,15 @@ def main() -> None:
             for depth in (64,) if quick else (64, 256, 1024):
                 work = depth * width**3
                 rows.append(measure(width, depth, dtype, 15 if work < 2e10 else 5))
-    head = ["width", "depth", "type", "bare chain, ms", "chain / bare", "aim", "autodiff / analytic"]
+    head = [
+        "width",
+        "depth",
+        "type",
+        "bare chain, ms",
+        "chain / bare",
+        "aim",
+        "autodiff / analytic",
+    ]
     print(table(head, rows))
 
 

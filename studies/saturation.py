@@ -106,7 +106,7 @@ def summarize(config: Config, results: Results) -> Summary:
     stem = f"saturation.sigmoid.width{wide}"
     seen = [
         "Far from zero the slope of sigmoid and tanh dies exponentially, that of softsign only like "
-        "1/x^2; hard sigmoid and hard tanh lose it at once.",
+        "1/x^2; the slope of hard sigmoid drops to 0 at |x| = 3, that of hard tanh at |x| = 1.",
         "Plain float32 autodiff of sigmoid says exactly 0 from x = "
         "{saturation.sigmoid.autodiff.float32.zero} on, although the true slope there is "
         "{saturation.sigmoid.autodiff.float32.lost}; of tanh from "
@@ -129,7 +129,7 @@ def summarize(config: Config, results: Results) -> Summary:
             f"{{saturation.sigmoid.width{width}.best.factor}} of a gradient with {_units(width)}"
             for width in config.widths
         )
-        + ". Below 1 no weight scale can help.",
+        + ". Where this is below 1, no weight scale can keep the gradient.",
         "A bias saturates, too: at sigma_w = 1 the factor a layer falls to "
         f"{{{stem}.scale1.biasplus5.factor}} with the bias 5 in every sigmoid unit.",
         "A single sigmoid neuron lets a gradient pass undiminished for the widest range of inputs at "
@@ -142,7 +142,7 @@ def summarize(config: Config, results: Results) -> Summary:
             f"With {_units(wide)} the sigmoid keeps its gradient from sigma_w = "
             f"{{{stem}.critical.scale}} on, tanh from "
             f"{{saturation.tanh.width{wide}.critical.scale}} on. Below, it vanishes; above, it "
-            "explodes.",
+            "grows, until too many units are saturated.",
         )
     return Summary(
         numbers=numbers,
@@ -202,7 +202,12 @@ def _tables(config: Config, results: Results, known: set[str]) -> list[Table]:
             rows.append((name, width, *best, cite(f"{stem}.critical.scale", "never")))
         stem = f"saturation.{name}.width{config.widths[-1]}.scale"
         scales += [
-            (name, f"{s:g}", f"{{{stem}{s:g}.factor.median}}", f"{{{stem}{s:g}.saturated.share}}")
+            (
+                name,
+                f"{s:g}",
+                f"{{{stem}{s:g}.factor.median}}",
+                cite(f"{stem}{s:g}.saturated.share", "less than 1 in 1000"),
+            )
             for s in SHOWN
         ]
     data = [
@@ -345,10 +350,11 @@ def _biases(config: Config, factors: dict):
             f"{max(6, config.seeds // 4)} networks of width {wide} and {config.depth} layers",
             "With sigma_w = 1 the factor falls exponentially on both sides of 0: to "
             f"{{{stem.format('sigmoid')}}} for sigmoid and {{{stem.format('tanh')}}} for tanh at the "
-            "bias 5. With sigma_w = 10 it falls slowly.",
+            "bias 5. With sigma_w = 10 it changes little, but for sigmoid units with a negative "
+            "bias, which are switched off together.",
         ),
-        caption="With small weights a bias moves every unit into its flat part; large weights spread "
-        "the units wider than the bias moves them.",
+        caption="With small weights a bias moves every unit into its flat part. Large weights spread "
+        "the units wider than that, unless sigmoid units are all switched off (left, negative bias).",
     )
 
 

@@ -31,7 +31,9 @@ def test_docstring_examples_show_what_happens(name):
 def blocks(language):
     for page in PAGES:
         text = page.read_text(encoding="utf-8")
-        for number, match in enumerate(re.finditer(rf"^```{language}\n(.*?)^```", text, re.M | re.S)):
+        for number, match in enumerate(
+            re.finditer(rf"^```{language}\n(.*?)^```", text, re.M | re.S)
+        ):
             yield pytest.param(match.group(1), id=f"{page.name}-{number}")
 
 

@@ -58,7 +58,16 @@ def test_no_file_is_longer_than_a_reader_bears():
 
 
 def tracked_text():
-    skip = {".git", ".venv", "results", "dist", "__pycache__", ".pytest_cache", ".ruff_cache", ".hypothesis"}
+    skip = {
+        ".git",
+        ".venv",
+        "results",
+        "dist",
+        "__pycache__",
+        ".pytest_cache",
+        ".ruff_cache",
+        ".hypothesis",
+    }
     for path in ROOT.rglob("*"):
         if path.is_file() and not skip & set(path.relative_to(ROOT).parts):
             try:
@@ -69,7 +78,9 @@ def tracked_text():
 
 def test_nothing_records_a_download_address_or_a_machines_path():
     # The patterns are put together here so that this file does not match itself.
-    index = re.compile("|".join(["pypi" + r"\.org", "pythonhosted" + r"\.org", "/wo" + "rk/", "/ro" + "ot/"]))
+    index = re.compile(
+        "|".join(["pypi" + r"\.org", "pythonhosted" + r"\.org", "/wo" + "rk/", "/ro" + "ot/"])
+    )
     for path, text in tracked_text():
         assert not index.search(text), path
 

@@ -42,6 +42,9 @@ def test_the_contract_of_the_design_is_met():
     ],
 )
 def test_reading_numbers_imports_no_heavy_package(code):
-    check = "import sys; heavy = {'jax', 'numpy', 'matplotlib', 'optax'} & set(sys.modules); assert not heavy, heavy"
+    check = (
+        "import sys; heavy = {'jax', 'numpy', 'matplotlib', 'optax'} & set(sys.modules); "
+        "assert not heavy, heavy"
+    )
     run = f"try:\n    {code}\nexcept SystemExit as stop:\n    assert not stop.code\n{check}"
     subprocess.run([sys.executable, "-c", run], check=True, capture_output=True, timeout=60)

@@ -11,6 +11,7 @@ from . import (
     report,
     scaled,
     study,
+    testing,
 )
 from ._errors import (
     ActivationError,
@@ -27,6 +28,13 @@ from ._errors import (
 )
 from .activations import Activation
 from .bridge.bounds import ChainBounds, chain_bounds
+from .bridge.diagnosis import (
+    Diagnosis,
+    UnhealthyError,
+    assert_healthy,
+    diagnose,
+    diagnose_arrays,
+)
 from .initializers import Initializer
 from .measured.build import concatenate, mlp, network_from_weights, residual, single
 from .measured.factors import GradientFactors, gradient_factors
@@ -59,6 +67,7 @@ __all__ = [
     "Convolution",
     "Custom",
     "Dense",
+    "Diagnosis",
     "DriftError",
     "DtypeError",
     "GradchainError",
@@ -78,14 +87,18 @@ __all__ = [
     "ShapeError",
     "Stack",
     "Trace",
+    "UnhealthyError",
     "UnknownKeyError",
     "UsageError",
     "activations",
+    "assert_healthy",
     "bridge",
     "certify",
     "chain_bounds",
     "cite",
     "concatenate",
+    "diagnose",
+    "diagnose_arrays",
     "experiments",
     "figures",
     "forward",
@@ -104,4 +117,5 @@ __all__ = [
     "scaled",
     "single",
     "study",
+    "testing",
 ]

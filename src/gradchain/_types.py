@@ -6,7 +6,8 @@ are checked when a person builds the object and never when JAX does.
 """
 
 import dataclasses
-from typing import TypeVar
+from collections.abc import Iterable
+from typing import Any, TypeVar
 
 import jax
 from typing_extensions import dataclass_transform
@@ -14,7 +15,7 @@ from typing_extensions import dataclass_transform
 _T = TypeVar("_T")
 
 
-def static(default: object = dataclasses.MISSING) -> object:
+def static(default: Any = dataclasses.MISSING) -> Any:
     """Declare a dataclass field that is part of the tree's structure, not one of its leaves.
 
     Args:
@@ -44,7 +45,7 @@ def pytree(cls: type[_T]) -> type[_T]:
         ... class Pair:
         ...     left: object
         ...     right: object
-        ...     name: str = static("pair")
+        ...     name: str = static(default="pair")
         >>> jax.tree.leaves(Pair(1.0, 2.0))
         [1.0, 2.0]
     """
@@ -60,7 +61,7 @@ def pytree(cls: type[_T]) -> type[_T]:
     def flatten(value: _T) -> tuple[tuple, tuple]:
         return tuple(getattr(value, n) for n in children), tuple(getattr(value, n) for n in statics)
 
-    def unflatten(aux: tuple, leaves: tuple) -> _T:
+    def unflatten(aux: tuple, leaves: Iterable) -> _T:
         value = object.__new__(frozen)
         for name, leaf in zip(children, leaves, strict=True):
             object.__setattr__(value, name, leaf)

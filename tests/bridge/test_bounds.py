@@ -1,5 +1,6 @@
 """Where the towers meet: no drawn network breaks a bound, and the table of slack is honest."""
 
+import itertools
 import math
 
 import jax
@@ -33,16 +34,20 @@ def assert_within(b):
 )
 def test_no_drawn_network_breaks_a_bound(seed, name, scale):
     rng = np.random.default_rng(seed)
-    weights = [(scale * rng.normal(size=(o, i))).astype(np.float32) for i, o in zip(SIZES, SIZES[1:], strict=False)]
+    weights = [
+        (scale * rng.normal(size=(o, i))).astype(np.float32) for i, o in itertools.pairwise(SIZES)
+    ]
     biases = [rng.normal(size=o).astype(np.float32) for o in SIZES[1:]]
-    b = chain_bounds(network_from_weights(weights, biases, name), rng.normal(size=3).astype(np.float32))
+    b = chain_bounds(
+        network_from_weights(weights, biases, name), rng.normal(size=3).astype(np.float32)
+    )
     assert b.log_exact.shape == b.log_upper.shape == b.log_lower.shape == (5,)
     assert_within(b)
 
 
 def test_exact_values_are_spectral_norms_by_numpy():
     rng = np.random.default_rng(0)
-    weights = [rng.normal(size=(o, i)).astype(np.float32) for i, o in zip(SIZES, SIZES[1:], strict=False)]
+    weights = [rng.normal(size=(o, i)).astype(np.float32) for i, o in itertools.pairwise(SIZES)]
     x = rng.normal(size=3).astype(np.float32)
     b = chain_bounds(network_from_weights(weights, activation="sigmoid"), x)
     h, factors = x.astype(float), []
@@ -87,12 +92,20 @@ def test_a_dead_chain_has_defined_slack():
 def test_residual_normalization_and_convolution_layers_obey_their_bounds():
     key = jax.random.key(1)
     block = residual(mlp(key, 2, 4, "tanh", "orthogonal"))
-    small = residual(network_from_weights([0.1 * np.eye(4, dtype=np.float32)] * 2, activation="tanh"))
+    small = residual(
+        network_from_weights([0.1 * np.eye(4, dtype=np.float32)] * 2, activation="tanh")
+    )
     kernel = {"weight": jax.random.normal(key, (2, 2, 3))}
     conv = single(Convolution(activations.get("gelu")), kernel)
     for network, x in [
-        (concatenate(block, block, single(LayerNorm(), {"gain": jnp.full(4, 3.0)})), jnp.linspace(-1.0, 2, 4)),
-        (concatenate(mlp(key, 2, 4, "relu"), single(BatchNorm(), {})), jax.random.normal(key, (5, 4))),
+        (
+            concatenate(block, block, single(LayerNorm(), {"gain": jnp.full(4, 3.0)})),
+            jnp.linspace(-1.0, 2, 4),
+        ),
+        (
+            concatenate(mlp(key, 2, 4, "relu"), single(BatchNorm(), {})),
+            jax.random.normal(key, (5, 4)),
+        ),
         (concatenate(conv, conv), jax.random.normal(key, (2, 6))),
         (concatenate(small, small), jnp.linspace(-1.0, 1, 4)),
     ]:

@@ -100,16 +100,16 @@ def test_the_norms_are_those_of_backpropagation_by_hand():
     for w in weights:
         states.append(1 / (1 + np.exp(-states[-1] @ w.T)))
     back = 2 * states[-1] / states[-1].size
-    for l in reversed(range(depth)):
-        back = back * states[l + 1] * (1 - states[l + 1])
-        gradient = np.sqrt(np.sum((back.T @ states[l]) ** 2) + np.sum(back.sum(axis=0) ** 2))
-        row = report.rows[l]
+    for k in reversed(range(depth)):
+        back = back * states[k + 1] * (1 - states[k + 1])
+        gradient = np.sqrt(np.sum((back.T @ states[k]) ** 2) + np.sum(back.sum(axis=0) ** 2))
+        row = report.rows[k]
         # Cancellation between examples costs a few digits more than the norm itself.
         assert abs(row.log10_norm - float(np.log10(gradient))) < 1e-5
-        ratio = np.log10(gradient) - np.log10(np.sqrt(np.sum(weights[l] ** 2)))
+        ratio = np.log10(gradient) - np.log10(np.sqrt(np.sum(weights[k] ** 2)))
         assert abs(row.log10_ratio - float(ratio)) < 1e-5
         assert row.size == width * width + width
-        back = back @ weights[l]
+        back = back @ weights[k]
 
 
 def rate(activation, initializer, depth, width, wanted, seeds):
@@ -122,10 +122,10 @@ def rate(activation, initializer, depth, width, wanted, seeds):
 
 
 def test_sigmoid_networks_vanish_and_relu_networks_with_he_weights_do_not():
-    # Ten sigmoid layers lose some 6 decades: 60 of 60. At depth 20 and width 64 a He network's
-    # gradient wanders by 0.2 decades: all but a few of 60 stay within one decade.
-    assert rate("sigmoid", "glorot_uniform", 10, 32, "vanishing", 60) == 1.0
-    assert rate("relu", "he_normal", 20, 64, "healthy", 60) >= 0.95
+    # Ten sigmoid layers lose some 6 decades: 40 of 40. At depth 20 and width 64 a He network's
+    # gradient wanders by 0.2 decades: all but a few of 40 stay within one decade.
+    assert rate("sigmoid", "glorot_uniform", 10, 32, "vanishing", 40) > 0.999
+    assert rate("relu", "he_normal", 20, 64, "healthy", 40) >= 0.95
 
 
 @jax.tree_util.register_dataclass
@@ -185,7 +185,7 @@ OPTIONS = {
 }
 
 
-@settings(max_examples=80)
+@settings(max_examples=60)
 @given(
     kind=st.sampled_from(sorted(OPTIONS)),
     seed=st.integers(0, 10_000),
@@ -247,26 +247,31 @@ def test_stacked_parameters_give_the_rows_of_the_same_layers_unstacked():
 
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
 def test_half_precision_gradients_that_underflow_are_measured(dtype):
-    params = [jnp.zeros((), dtype) for _ in range(12)]
+    params = [jnp.zeros((), dtype) for _ in range(16)]
 
-    def loss(params, x):
+    def loss(params, batch):
+        # The factor is data: XLA would fold sixteen constants 1/4 into one 0 of float16.
+        x, quarter = batch
         for b in params:
-            x = x / 4 + b
-        return x
+            x = x * quarter + b
+        return x * 1.5
 
-    report = diagnose(loss, params, jnp.ones((), dtype))
+    report = diagnose(loss, params, (jnp.ones((), dtype), jnp.asarray(0.25, dtype)))
     assert abs(report.slope - math.log(0.25)) < 1e-6
-    assert abs(report.rows[0].log10_norm + 11 * math.log10(4)) < 1e-6
-    assert report.rows[0].lost == (dtype == "float16")
-    # 4^-11 = 2^-22; normal numbers end at 2^-14 and 2^-126, subnormal ones at 2^-24 and 2^-133.
-    assert report.layers_left == {"float16": 0, "bfloat16": 52}[dtype]
-    assert report.layers_left_subnormal == {"float16": 1, "bfloat16": 55}[dtype]
-    assert report.layers_left_in("float64") == 500
+    assert abs(report.rows[0].log10_norm - math.log10(1.5) + 15 * math.log10(4)) < 1e-6
+    # 1.5 * 4^-15 = 2^-29.4. Normal numbers end at 2^-14 (float16), 2^-126 (bfloat16), 2^-1022
+    # (float64), subnormal ones at 2^-24 and 2^-133; float16 keeps its subnormals.
+    assert [row.lost for row in report.rows] == [dtype == "float16" and i < 3 for i in range(16)]
+    assert report.layers_left == {"float16": 0, "bfloat16": 48}[dtype]
+    assert report.layers_left_subnormal == {"float16": 0, "bfloat16": 51}[dtype]
+    assert report.layers_left_in("float64") == 496
 
 
 def test_a_layer_without_gradient_is_dead_and_named():
     def loss(params, x):
-        return jnp.sum(jax.nn.relu(params["a"] @ x)) + 0 * jnp.sum(params["b"]) + jnp.sum(params["c"])
+        return (
+            jnp.sum(jax.nn.relu(params["a"] @ x)) + 0 * jnp.sum(params["b"]) + jnp.sum(params["c"])
+        )
 
     shapes = {name: -jnp.ones((2, 2)) for name in "abc"}
     report = diagnose(loss, shapes, jnp.ones(2))
@@ -312,13 +317,31 @@ def call(params, batch, loss=None, **options):
         ({"w": jnp.ones(2, complex)}, None, {}, DtypeError, "w is complex"),
         (None, lambda p, b: p["w"], {}, ShapeError, r"shape \(2, 2\), expected a scalar"),
         (None, lambda p, b: (jnp.sum(p["w"]), 1), {}, UsageError, "has_aux=True"),
-        (None, lambda p, b: jnp.sum(p["w"]), {"has_aux": True}, UsageError, "expected .loss, anything"),
+        (
+            None,
+            lambda p, b: jnp.sum(p["w"]),
+            {"has_aux": True},
+            UsageError,
+            "expected .loss, anything",
+        ),
         (None, lambda p, b: None, {}, UsageError, "returned NoneType"),
         (None, lambda p, b: jnp.int32(1), {}, DtypeError, "int32, expected a real float"),
         (None, lambda p, b: p["v"], {}, UsageError, r"raised KeyError \('v'\): call loss_fn"),
         (None, loss_with_a_look, {}, UsageError, "raised"),
-        (None, lambda p, b: jnp.sum(p["w"]) if p["w"][0, 0] > 0 else 0.0, {}, UsageError, "jit=False"),
-        (None, None, {"layers": lambda name: None}, UsageError, "leaves out all 1 parameters, such as w"),
+        (
+            None,
+            lambda p, b: jnp.sum(p["w"]) if p["w"][0, 0] > 0 else 0.0,
+            {},
+            UsageError,
+            "jit=False",
+        ),
+        (
+            None,
+            None,
+            {"layers": lambda name: None},
+            UsageError,
+            "leaves out all 1 parameters, such as w",
+        ),
         (None, None, {"preset": "neuroscope"}, UsageError, "needs the activations"),
     ],
 )
@@ -332,7 +355,12 @@ def test_a_loss_that_looks_at_values_runs_without_jit():
     def looks(p, b):
         return jnp.sum(p["w"] ** 2) if p["w"][0, 0] > 0 else jnp.sum(p["w"])
 
-    assert abs(call({"w": jnp.ones((2, 2))}, None, looks, jit=False).rows[0].log10_norm - math.log10(4)) < EPS
+    assert (
+        abs(
+            call({"w": jnp.ones((2, 2))}, None, looks, jit=False).rows[0].log10_norm - math.log10(4)
+        )
+        < EPS
+    )
 
 
 def test_a_call_inside_jit_is_refused_and_no_function_too(as_a_user):
@@ -359,7 +387,11 @@ def test_the_batch_may_hold_anything_and_the_loss_may_be_unhashable():
         __hash__ = None
 
         def __call__(self, params, batch):
-            return jnp.sum(params["w"]) * (2.0 if batch["mode"] == "twice" else 1.0) * len(batch["ids"])
+            return (
+                jnp.sum(params["w"])
+                * (2.0 if batch["mode"] == "twice" else 1.0)
+                * len(batch["ids"])
+            )
 
     batch = {"mode": "twice", "ids": np.array(["a", "b", "c"]), "none": None}
     report = diagnose(Loss(), {"w": jnp.ones((2, 2))}, batch)
@@ -368,12 +400,16 @@ def test_the_batch_may_hold_anything_and_the_loss_may_be_unhashable():
 
 
 def fall(depth=40, step=-0.3):
-    return {f"block.{i}.weight": np.full((3, 3), 10.0 ** (step * (depth - i)) / 3) for i in range(depth)}
+    return {
+        f"block.{i}.weight": np.full((3, 3), 10.0 ** (step * (depth - i)) / 3) for i in range(depth)
+    }
 
 
 def test_arrays_keep_their_order_and_need_no_jax():
     report = diagnose_arrays(fall(), {name: np.ones((3, 3)) for name in fall()})
-    assert [row.name for row in report.rows] == [f"block.{i}.weight".rpartition(".")[0].replace(".", "/") for i in range(40)]
+    assert [row.name for row in report.rows] == [
+        f"block.{i}.weight".rpartition(".")[0].replace(".", "/") for i in range(40)
+    ]
     assert abs(report.slope + 0.3 * math.log(10)) < 1e-12
     for i, row in enumerate(report.rows):
         assert abs(row.log10_norm + 0.3 * (40 - i)) < 1e-12

@@ -18,13 +18,17 @@ W, B = np.ones((2, 2), np.float32), np.ones(2, np.float32)
 
 def names(tree, stacked=None, layers=None, order=None):
     leaves = mark_stacked(leaves_of(tree), stacked)
-    numbers = [i for i, leaf in enumerate(leaves) if isinstance(leaf.value, (np.ndarray, jax.Array))]
+    numbers = [
+        i for i, leaf in enumerate(leaves) if isinstance(leaf.value, (np.ndarray, jax.Array))
+    ]
     pieces = pieces_of(leaves, numbers)
     found, left = group(pieces, layers, order)
     return {y.name: sorted(pieces[i].name for i in y.pieces) for y in found}, left
 
 
-@given(st.lists(st.integers(0, 2000), unique=True), st.sampled_from(["layers_", "", "block.", "h-"]))
+@given(
+    st.lists(st.integers(0, 2000), unique=True), st.sampled_from(["layers_", "", "block.", "h-"])
+)
 def test_natural_order_is_the_order_of_the_numbers(numbers, stem):
     texts = sorted((f"{stem}{n}" for n in numbers), key=natural)
     assert texts == [f"{stem}{n}" for n in sorted(numbers)]
@@ -80,13 +84,18 @@ def test_a_tree_of_scalars_has_a_layer_for_each_folder():
 
 def test_stacked_parameters_are_split_into_layers_before_what_follows():
     tree = {
-        "blocks": {"a": {"kernel": np.ones((3, 2, 2)), "bias": np.ones((3, 2))}, "b": {"kernel": np.ones((3, 2, 2))}},
+        "blocks": {
+            "a": {"kernel": np.ones((3, 2, 2)), "bias": np.ones((3, 2))},
+            "b": {"kernel": np.ones((3, 2, 2))},
+        },
         "head": {"kernel": W},
     }
     found, _ = names(tree, stacked="blocks")
     assert list(found) == [f"blocks/{i}/{x}" for i in range(3) for x in "ab"] + ["head"]
     assert found["blocks/2/a"] == ["blocks/2/a/bias", "blocks/2/a/kernel"]
-    assert list(names({"w": np.ones((2, 4, 2)), "b": np.ones((2, 4))}, stacked=1)[0]) == list("0123")
+    assert list(names({"w": np.ones((2, 4, 2)), "b": np.ones((2, 4))}, stacked=1)[0]) == list(
+        "0123"
+    )
     whole, _ = names(tree, stacked={"blocks": 0}, layers=["blocks/0", "blocks/1", "blocks/2"])
     assert [len(x) for x in whole.values()] == [3, 3, 3]
 
@@ -102,8 +111,18 @@ def test_a_networks_runs_are_split_into_its_layers():
 
 def test_layers_and_order_can_be_given():
     tree = {f"{part}_{i}": {"w": W, "b": B} for part in ("block", "embed") for i in range(2)}
-    assert list(names(tree, order=["embed", "block"])[0]) == ["embed_0", "embed_1", "block_0", "block_1"]
-    assert list(names(tree, order=lambda name: name[::-1])[0]) == ["block_0", "embed_0", "block_1", "embed_1"]
+    assert list(names(tree, order=["embed", "block"])[0]) == [
+        "embed_0",
+        "embed_1",
+        "block_0",
+        "block_1",
+    ]
+    assert list(names(tree, order=lambda name: name[::-1])[0]) == [
+        "embed_0",
+        "block_0",
+        "embed_1",
+        "block_1",
+    ]
     assert list(names(tree, layers=["embed_1", "block_0"])[0]) == ["embed_1", "block_0"]
     found, left = names(tree, layers=lambda path: path[:5] if path.endswith("w") else None)
     assert list(found) == ["block", "embed"]
@@ -124,7 +143,11 @@ def test_ten_thousand_parameters_side_by_side_are_grouped_in_no_time():
         ({"stacked": "bocks"}, UsageError, "bocks.*no parameter lies under"),
         ({"stacked": 0}, ShapeError, "holds 2 stacked layers and .* holds 3"),
         ({"stacked": 5}, ShapeError, "no axis 5"),
-        ({"layers": ["head"]}, UsageError, "head.*no parameter lies under; the parameters are a/b, a/w"),
+        (
+            {"layers": ["head"]},
+            UsageError,
+            "head.*no parameter lies under; the parameters are a/b, a/w",
+        ),
         ({"order": ["b"]}, UsageError, "layer a matches no entry"),
         ({"order": ["a", "b"]}, UsageError, "'b', which no layer's name begins with"),
     ],

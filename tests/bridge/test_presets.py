@@ -76,7 +76,9 @@ def test_a_power_of_ten_on_the_loss_changes_no_slope_verdict(norms, shift):
 
 
 def test_a_dead_layer_is_named_and_an_underflowed_start_is_not_called_dead():
-    assert verdict([0.0, -math.inf, 0.0, 0.1]).text == "dead (rule: slope, gradient exactly 0 in l1)"
+    assert (
+        verdict([0.0, -math.inf, 0.0, 0.1]).text == "dead (rule: slope, gradient exactly 0 in l1)"
+    )
     assert verdict([-math.inf] * 3).kind == "dead"
     norms = [-math.inf, -math.inf, -37.5, -36.5, -35.5, -34.5]
     assert verdict(norms).kind == "dead"

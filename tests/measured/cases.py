@@ -55,12 +55,26 @@ def known_chains(dtype: str = "float32") -> list[Case]:
     cases.append(Case("rank one relu", on, "relu", np.ones(n, dtype), size, frobenius))
     # At x = 0 without bias tanh has slope 1 everywhere.
     cases.append(
-        Case("tanh at rest", cases[2].weights, "tanh", np.zeros(n, dtype),
-             cases[2].log_spectral, cases[2].log_frobenius)
+        Case(
+            "tanh at rest",
+            cases[2].weights,
+            "tanh",
+            np.zeros(n, dtype),
+            cases[2].log_spectral,
+            cases[2].log_frobenius,
+        )
     )
     # All units off: the chain is exactly zero.
     off = tuple(-np.eye(n, dtype=dtype) for _ in range(depth))
     dead = np.where(down == 0, 0.0, -np.inf)
-    cases.append(Case("dead relu", off, "relu", np.ones(n, dtype), dead,
-                      np.where(down == 0, np.log(n) / 2, -np.inf)))
+    cases.append(
+        Case(
+            "dead relu",
+            off,
+            "relu",
+            np.ones(n, dtype),
+            dead,
+            np.where(down == 0, np.log(n) / 2, -np.inf),
+        )
+    )
     return cases

@@ -1,5 +1,7 @@
 """Building networks: what is drawn, how layers are stacked, and what is refused."""
 
+import itertools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -48,7 +50,7 @@ def test_a_network_keeps_the_type_it_was_asked_for(dtype):
 def test_forward_is_what_numpy_computes():
     rng = np.random.default_rng(0)
     sizes = [3, 4, 4, 2]
-    weights = [rng.normal(size=(o, i)).astype(F32) for i, o in zip(sizes, sizes[1:], strict=False)]
+    weights = [rng.normal(size=(o, i)).astype(F32) for i, o in itertools.pairwise(sizes)]
     biases = [rng.normal(size=o).astype(F32) for o in sizes[1:]]
     net = network_from_weights(weights, biases, "tanh")
     h = x = rng.normal(size=3).astype(F32)
@@ -108,8 +110,18 @@ BAD_WEIGHTS = [
     ([np.ones((2, 2), object)], None, DtypeError, "object"),
     ([np.ones((2, 2), np.longdouble)], None, DtypeError, "weight 1 has type"),
     ([[[1.0, 2.0]]], None, DtypeError, "weight 1 has type list"),
-    ([np.ones((2, 2), F32), np.ones((2, 2), np.float16)], None, DtypeError, r"\.astype\('float32'\)"),
-    ([np.array([[1, np.nan]], F32)], None, NonFiniteError, r"got nan at index \(0, 1\) of weight 1"),
+    (
+        [np.ones((2, 2), F32), np.ones((2, 2), np.float16)],
+        None,
+        DtypeError,
+        r"\.astype\('float32'\)",
+    ),
+    (
+        [np.array([[1, np.nan]], F32)],
+        None,
+        NonFiniteError,
+        r"got nan at index \(0, 1\) of weight 1",
+    ),
     ([np.array([[1, 0]], F32)], [np.array([np.inf], F32)], NonFiniteError, "bias 1"),
 ]
 
@@ -147,7 +159,9 @@ def test_a_run_refuses_parameters_that_are_not_stacked_alike():
     with pytest.raises(UsageError, match="depth 0"):
         Network(())
     with pytest.raises(DtypeError, match="one float type"):
-        Network((Run(layer, {"weight": jnp.ones((1, 2, 2)), "bias": jnp.ones((1, 2), jnp.float16)}, 1),))
+        Network((
+            Run(layer, {"weight": jnp.ones((1, 2, 2)), "bias": jnp.ones((1, 2), jnp.float16)}, 1),
+        ))
 
 
 def test_a_layer_that_changes_the_shape_within_a_run_is_named():

@@ -40,11 +40,13 @@ def test_norms_are_those_of_jax_grad_through_the_whole_network(name, how):
     network, x = networks()[name]
     cotangent = jnp.cos(jnp.arange(float(network(x).size))).reshape(network(x).shape)
     chain = gradient_chain(network, x, cotangent, how=how)
-    loss = lambda n, v: jnp.sum(n(v) * cotangent)  # noqa: E731
+    loss = lambda n, v: jnp.sum(n(v) * cotangent)
     gradients, into = jax.grad(loss, argnums=(0, 1))(network, x)
     assert abs(float(chain.log_state_norms[0]) - math.log(np.linalg.norm(into))) <= 200 * EPS
     for run, logs in zip(gradients.runs, chain.log_leaf_norms, strict=True):
-        truth = jax.tree.map(lambda a: np.linalg.norm(np.asarray(a).reshape(len(a), -1), axis=1), run.params)
+        truth = jax.tree.map(
+            lambda a: np.linalg.norm(np.asarray(a).reshape(len(a), -1), axis=1), run.params
+        )
         for t, got in zip(jax.tree.leaves(truth), jax.tree.leaves(logs), strict=True):
             np.testing.assert_allclose(np.exp(np.asarray(got)), t, rtol=400 * EPS, atol=1e-9)
     assert chain.log_parameter_norms.shape == (network.depth,)
@@ -57,7 +59,10 @@ def test_the_size_of_the_cotangent_shifts_every_norm_and_nothing_else(power):
     scale = np.ldexp(np.float32(1), power)
     two = gradient_chain(network, x, np.array([0.5, -1.0], np.float32) * scale)
     shift = power * math.log(2)
-    for a, b in ((one.log_state_norms, two.log_state_norms), (one.log_parameter_norms, two.log_parameter_norms)):
+    for a, b in (
+        (one.log_state_norms, two.log_state_norms),
+        (one.log_parameter_norms, two.log_parameter_norms),
+    ):
         np.testing.assert_allclose(b - a, shift, atol=4 * EPS * (abs(shift) + 20))
 
 
@@ -86,7 +91,9 @@ def test_the_weight_gradient_is_error_times_input_and_only_the_error_shrinks():
     np.testing.assert_allclose(factors.log_input, inputs, atol=1e-5)
     slopes = [np.asarray(trace.h[l]) * (1 - np.asarray(trace.h[l])) for l in range(1, 41)]
     np.testing.assert_allclose(factors.mean_slope, [s.mean() for s in slopes], rtol=1e-5)
-    np.testing.assert_allclose(factors.log_slope, [np.log(np.mean(s**2)) / 2 for s in slopes], atol=1e-5)
+    np.testing.assert_allclose(
+        factors.log_slope, [np.log(np.mean(s**2)) / 2 for s in slopes], atol=1e-5
+    )
     upper = factors.log_error_signal + factors.log_input + np.log([s.max() for s in slopes])
     lower = factors.log_error_signal + factors.log_input + np.log([s.min() for s in slopes])
     assert (np.asarray(factors.log_weight_gradient) <= upper + 1e-5).all()

@@ -1,6 +1,7 @@
 """Exact chains: against closed forms, mpmath, autodiff, and laws that any chain obeys."""
 
 import importlib.util
+import itertools
 import math
 import pathlib
 
@@ -43,7 +44,13 @@ def test_the_table_of_known_chains_is_itself_right(case):
         h = [np.asarray(case.x, np.float64)]
         for w in case.weights:
             z = np.asarray(w, np.float64) @ h[-1]
-            h.append(np.maximum(z, 0) if "relu" in case.name else z if case.activation == "identity" else np.tanh(z))
+            h.append(
+                np.maximum(z, 0)
+                if "relu" in case.name
+                else z
+                if case.activation == "identity"
+                else np.tanh(z)
+            )
         for l in range(len(case.weights), 0, -1):
             w = np.asarray(case.weights[l - 1], np.float64)
             z = w @ h[l - 1]
@@ -61,7 +68,9 @@ def test_the_table_of_known_chains_is_itself_right(case):
 @pytest.mark.parametrize("norm", ["frobenius", "spectral"])
 @pytest.mark.parametrize("case", CASES, ids=lambda c: c.name)
 def test_known_chains_come_out_as_known(case, norm, how):
-    chain = jacobian_chain(network_from_weights(case.weights, activation=case.activation), case.x, norm, how=how)
+    chain = jacobian_chain(
+        network_from_weights(case.weights, activation=case.activation), case.x, norm, how=how
+    )
     expected = case.log_frobenius if norm == "frobenius" else case.log_spectral
     got = np.asarray(chain.log_norms, np.float64)
     assert got.shape == (41,)
@@ -72,7 +81,9 @@ def test_known_chains_come_out_as_known(case, norm, how):
 
 def drawn(seed, name="tanh", sizes=(3, 5, 5, 5, 4), scale=1.0, dtype=np.float32):
     rng = np.random.default_rng(seed)
-    weights = [(scale * rng.normal(size=(o, i))).astype(dtype) for i, o in zip(sizes, sizes[1:], strict=False)]
+    weights = [
+        (scale * rng.normal(size=(o, i))).astype(dtype) for i, o in itertools.pairwise(sizes)
+    ]
     biases = [rng.normal(size=o).astype(dtype) for o in sizes[1:]]
     return network_from_weights(weights, biases, name), rng.normal(size=sizes[0]).astype(dtype)
 
@@ -125,7 +136,9 @@ def test_all_suffix_norms_are_those_of_products_in_60_digits(seed, scale):
             if size > 0:
                 # Cancellation within a product is bounded by the product of the norms.
                 loss = float(mpmath.fprod(np.linalg.norm(f) for f in factors[l:]) / size)
-                assert abs(float(chain.log_norms[l]) - float(mpmath.log(size))) <= 40 * EPS * max(loss, 1)
+                assert abs(float(chain.log_norms[l]) - float(mpmath.log(size))) <= 40 * EPS * max(
+                    loss, 1
+                )
 
 
 def test_depth_300_agrees_with_mpmath_far_below_the_float_range():
@@ -150,7 +163,9 @@ def test_the_whole_jacobian_is_that_of_jacrev_through_the_whole_network(activati
     network, x = drawn(5, activation)
     chain = jacobian_chain(network, x)
     reference = np.asarray(jax.jacrev(network)(jnp.asarray(x)), np.float64)
-    np.testing.assert_allclose(np.asarray(chain.jacobian.to_float()), reference, rtol=2e-5, atol=1e-6)
+    np.testing.assert_allclose(
+        np.asarray(chain.jacobian.to_float()), reference, rtol=2e-5, atol=1e-6
+    )
 
 
 def other_layers():
@@ -164,7 +179,11 @@ def other_layers():
             jnp.linspace(-1.0, 1.0, 4),
         ),
         "batch norm": (
-            concatenate(mlp(key, 1, 4, "relu"), single(BatchNorm(), {"shift": jnp.ones(4)}), mlp(key, 1, 4, "relu")),
+            concatenate(
+                mlp(key, 1, 4, "relu"),
+                single(BatchNorm(), {"shift": jnp.ones(4)}),
+                mlp(key, 1, 4, "relu"),
+            ),
             jax.random.normal(key, (6, 4)),
         ),
         "convolution": (
@@ -233,9 +252,14 @@ def test_vmap_over_inputs_and_over_networks_is_the_loop():
 def test_a_chunk_changes_memory_and_not_the_result(chunk):
     network, x = drawn(4)
     for norm in ("frobenius", "max"):
-        whole, parts = jacobian_chain(network, x, norm), jacobian_chain(network, x, norm, chunk=chunk)
+        whole, parts = (
+            jacobian_chain(network, x, norm),
+            jacobian_chain(network, x, norm, chunk=chunk),
+        )
         np.testing.assert_allclose(parts.log_norms, whole.log_norms, atol=20 * EPS)
-        np.testing.assert_allclose(parts.jacobian.to_float(), whole.jacobian.to_float(), rtol=8 * EPS)
+        np.testing.assert_allclose(
+            parts.jacobian.to_float(), whole.jacobian.to_float(), rtol=8 * EPS
+        )
 
 
 def test_probes_estimate_the_norm_within_their_stated_error():
@@ -336,7 +360,11 @@ def test_wrong_options_are_refused_with_what_was_expected(options, error, words)
 
 def bad_inputs():
     return [
-        (np.ones(4, np.float32), ShapeError, r"got a state of shape \(4,\) for a weight of shape \(5, 3\)"),
+        (
+            np.ones(4, np.float32),
+            ShapeError,
+            r"got a state of shape \(4,\) for a weight of shape \(5, 3\)",
+        ),
         (np.ones(3, np.float64), DtypeError, r"write x.astype\('float32'\)"),
         (np.ones(3, np.int32), DtypeError, "expected a float array"),
         (np.ones(3, np.complex64), DtypeError, "expected a float array"),
@@ -370,7 +398,9 @@ def test_a_state_too_large_for_an_exact_chain_is_refused_with_the_way_out():
 def test_nan_made_on_the_way_is_said_and_not_returned():
     network = network_from_weights([np.full((2, 2), 3e38, np.float32)] * 3, activation="identity")
     with pytest.raises(NonFiniteError, match="the chain holds NaN or infinity"):
-        jacobian_chain(concatenate(single(Custom(half_minus), jnp.float32(1)), network), np.ones(2, np.float32))
+        jacobian_chain(
+            concatenate(single(Custom(half_minus), jnp.float32(1)), network), np.ones(2, np.float32)
+        )
 
 
 def half_minus(params, h):

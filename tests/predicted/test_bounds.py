@@ -17,7 +17,11 @@ def ranges(matrix):
     rows, columns = matrix.shape
     with np.errstate(divide="ignore"):
         low = np.log(s[-1])
-    return np.log(s[0]), low if rows >= columns else -math.inf, low if rows <= columns else -math.inf
+    return (
+        np.log(s[0]),
+        low if rows >= columns else -math.inf,
+        low if rows <= columns else -math.inf,
+    )
 
 
 @given(st.integers(0, 100_000), st.lists(st.integers(1, 6), min_size=2, max_size=7))

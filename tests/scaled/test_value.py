@@ -53,7 +53,9 @@ def exact_norm(array, kind):
         if kind == "max":
             return mpmath.mpf(float(np.abs(entries).max()))
         top = np.abs(entries).max()
-        matrix = mpmath.matrix([[mpmath.mpf(v) / mpmath.mpf(float(top)) for v in row] for row in entries.tolist()])
+        matrix = mpmath.matrix([
+            [mpmath.mpf(v) / mpmath.mpf(float(top)) for v in row] for row in entries.tolist()
+        ])
         return max(mpmath.svd_r(matrix, compute_uv=False)) * mpmath.mpf(float(top))
 
 
@@ -92,7 +94,9 @@ def test_norms_do_not_depend_on_the_order_of_rows_and_columns(seed):
     array = draw_matrix("float32", seed, 5)
     shuffled = array[rng.permutation(3)][:, rng.permutation(4)]
     for kind in KINDS:
-        one, two = (scaled.log_norm(scaled.from_array(jnp.asarray(a)), kind) for a in (array, shuffled))
+        one, two = (
+            scaled.log_norm(scaled.from_array(jnp.asarray(a)), kind) for a in (array, shuffled)
+        )
         assert abs(float(one) - float(two)) <= 16 * 2.0**-23 * (1 + abs(float(one)))
 
 
@@ -112,8 +116,12 @@ def test_the_ends_of_each_type_are_read_right(dtype):
 
 
 @given(
-    hnp.arrays(np.float32, (4,), elements=st.floats(width=32, allow_nan=False, allow_infinity=False)),
-    hnp.arrays(np.float32, (4,), elements=st.floats(width=32, allow_nan=False, allow_infinity=False)),
+    hnp.arrays(
+        np.float32, (4,), elements=st.floats(width=32, allow_nan=False, allow_infinity=False)
+    ),
+    hnp.arrays(
+        np.float32, (4,), elements=st.floats(width=32, allow_nan=False, allow_infinity=False)
+    ),
 )
 def test_sums_and_products_are_within_a_rounding_of_exact_ones(a, b):
     left, right = (scaled.from_array(jnp.asarray(v), axis=()) for v in (a, b))
@@ -190,14 +198,14 @@ def test_gradients_flow_through_scaled_products_to_every_factor():
 
 def test_a_dead_value_has_log_minus_infinity_and_gradient_zero_not_nan():
     for kind in KINDS:
-        measure = lambda a, kind=kind: scaled.log_norm(scaled.from_array(a), kind)  # noqa: E731
+        measure = lambda a, kind=kind: scaled.log_norm(scaled.from_array(a), kind)
         zero = jnp.zeros((2, 2))
         assert float(measure(zero)) == -math.inf
         assert not np.asarray(jax.grad(measure)(zero)).any()
 
 
 def test_spectral_gradient_is_not_nan_at_equal_singular_values():
-    measure = lambda a: scaled.log_norm(scaled.from_array(a), "spectral")  # noqa: E731
+    measure = lambda a: scaled.log_norm(scaled.from_array(a), "spectral")
     gradient = np.asarray(jax.grad(measure)(jnp.eye(3)))
     assert np.isfinite(gradient).all()
     assert abs(np.trace(gradient) - 1) <= 1e-6
@@ -205,9 +213,13 @@ def test_spectral_gradient_is_not_nan_at_equal_singular_values():
 
 def test_jit_vmap_and_scan_change_no_bit():
     values = jnp.asarray(np.random.default_rng(0).normal(size=(5, 3, 4)).astype(np.float32) * 1e-30)
-    measure = lambda a: scaled.norm(scaled.from_array(a, axis=-1))  # noqa: E731
+    measure = lambda a: scaled.norm(scaled.from_array(a, axis=-1))
     loop = [measure(v) for v in values]
-    for batched in (jax.vmap(measure)(values), jax.jit(jax.vmap(measure))(values), jax.lax.map(measure, values)):
+    for batched in (
+        jax.vmap(measure)(values),
+        jax.jit(jax.vmap(measure))(values),
+        jax.lax.map(measure, values),
+    ):
         assert [int(v.exponent) for v in loop] == batched.exponent.tolist()
         np.testing.assert_allclose([float(v.mantissa) for v in loop], batched.mantissa, rtol=3e-7)
 
@@ -215,7 +227,9 @@ def test_jit_vmap_and_scan_change_no_bit():
 def test_logarithms_near_one_do_not_cancel():
     for x in (1 - 2.0**-24, 1 + 2.0**-23, 0.999, 1.001):
         got = float(scaled.log_abs(scaled.from_array(jnp.float32(x))))
-        assert abs(got - math.log(float(np.float32(x)))) <= 2.0**-22 * abs(math.log(float(np.float32(x))))
+        assert abs(got - math.log(float(np.float32(x)))) <= 2.0**-22 * abs(
+            math.log(float(np.float32(x)))
+        )
 
 
 def test_each_row_keeps_entries_that_one_exponent_for_all_would_lose():

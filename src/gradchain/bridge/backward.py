@@ -231,13 +231,15 @@ def near_floor(reading: Reading, shift: int = _NEAR_FLOOR) -> bool:
 
     Args:
         reading: of the array.
-        shift: how many powers of two above the smallest normal number count as near.
+        shift: how many powers of two above the smallest number count as near.
 
     Returns:
         True if its largest entry is that near to the bottom of its type, or 0.
     """
-    floor = bits.format_of(reading.dtype).smallest_exponent
-    return reading.top is None or reading.top <= floor + shift
+    layout = bits.format_of(reading.dtype)
+    # float16 is computed in float32 and keeps its subnormals; in the others they are flushed to 0.
+    kept = layout.precision - 1 if reading.dtype == "float16" else 0
+    return reading.top is None or reading.top <= layout.smallest_exponent - kept + shift
 
 
 def lifted(

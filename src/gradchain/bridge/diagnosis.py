@@ -82,14 +82,13 @@ def diagnose(
 
     Example:
         >>> import jax.numpy as jnp
-        >>> params = [{"w": jnp.full((1, 1), 0.25)} for _ in range(6)]
-        >>> def loss(params, x):
-        ...     for layer in params:
-        ...         x = layer["w"] @ x
-        ...     return x[0]
-        >>> report = diagnose(loss, params, jnp.ones(1))
-        >>> round(report.slope, 4), report.kind, report.rows[0].name
-        (0.0, 'healthy', '0')
+        >>> def loss(biases, x):
+        ...     for b in biases:
+        ...         x = 0.25 * x + b
+        ...     return x
+        >>> report = diagnose(loss, [jnp.zeros(())] * 6, jnp.ones(()))
+        >>> round(report.slope, 4), report.kind, round(report.rows[0].log10_norm, 2)
+        (-1.3863, 'vanishing', -3.01)
     """
     check_preset(preset, learning_rate, decades)
     if not callable(loss_fn):

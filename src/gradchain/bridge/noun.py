@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from gradchain._errors import GradchainError
 from gradchain.bridge import table
-from gradchain.bridge.presets import LN10, LayerRow, Verdict, judge
+from gradchain.bridge.presets import LN10, LayerRow, Verdict, judge, signed
 from gradchain.bridge.reading import LOG10_2
 from gradchain.bridge.trend import METHOD, Trend
 from gradchain.scaled import bits
@@ -124,8 +124,8 @@ class Diagnosis:
         if self.trend.used >= 2:
             low, high = self.slope_interval
             lines.append(
-                f"slope: {self.slope:+.3f} nats a layer [{low:+.3f}, {high:+.3f}] towards the input"
-                f" ({METHOD}); Theil-Sen {self.slope_robust:+.3f}"
+                f"slope: {signed(self.slope)} nats a layer [{signed(low)}, {signed(high)}] "
+                f"towards the input ({METHOD}); Theil-Sen {signed(self.slope_robust)}"
             )
             if not low <= self.slope_robust <= high:
                 lines.append(

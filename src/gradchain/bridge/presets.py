@@ -4,7 +4,7 @@ slope (the default). Let D be the change of the log10 gradient norm from the las
     along the fitted line, with its 95 % interval (`gradchain.bridge.trend`), and R the range of all
     layers' log10 norms. Threshold: 1 decade over the network's own depth (`decades=`).
         dead        a layer's gradient is exactly 0, and not by underflow of a vanishing gradient
-        healthy     R < 1, or the interval of D inside (-1, 1)
+        healthy     R < 1, or the interval of D inside (-1, 1); R comes first
         vanishing   the interval of D below -1           exploding   above 1
         undecided   otherwise
     One decade, because one learning rate serves all layers: a layer whose gradient is ten times
@@ -13,7 +13,8 @@ slope (the default). Let D be the change of the log10 gradient norm from the las
     (t = 12.7) that noise is never called vanishing but in 1 case of 20.
 sagemaker    vanishing: mean |g| < 1e-7 in a layer. SageMaker Debugger, rule VanishingGradient.
 autotrainer  vanishing: |g_first|/|g_last| < 1e-3 and |g_first| < 1e-4; exploding: ratio > 70; dead:
-    at least 70 % of all entries exactly 0. Zhang et al., AutoTrainer, ICSE 2021.
+    at least 70 % of all entries exactly 0. Zhang et al., AutoTrainer, ICSE 2021 (whose norms leave
+    out the biases that stand in these rows).
 karpathy     log10 of update to weight, learning_rate |g|/|w|: below -4 in a layer vanishing, above -2
     exploding, about -3 right. Karpathy's lectures, with the limits of gradtop. Needs the learning
     rate of plain gradient descent, and weights.
@@ -173,9 +174,25 @@ def _by_trend(rows: Sequence[LayerRow], trend: Trend, decades: float) -> tuple[s
     elif -decades < low and high < decades:
         kind = "healthy"
     return kind, (
-        f"{slope:+.2f} decades a layer [{bottom:+.2f}, {top:+.2f}], {middle:+.1f} over "
+        f"{signed(slope)} decades a layer [{signed(bottom)}, {signed(top)}], {middle:+.1f} over "
         f"{len(rows)} layers; threshold {decades:g} over the depth"
     )
+
+
+def signed(value: float) -> str:
+    """Write a slope to two decimals, or to two digits where those would be 0.
+
+    Args:
+        value: any number.
+
+    Returns:
+        Text with its sign.
+
+    Example:
+        >>> signed(-0.612), signed(-0.000193), signed(12.3)
+        ('-0.61', '-0.00019', '+12.30')
+    """
+    return f"{value:+.2g}" if 0 < abs(value) < 0.1 else f"{value:+.2f}"
 
 
 def _sagemaker(rows: Sequence[LayerRow]) -> Verdict:

@@ -96,7 +96,9 @@ def _student_inside(t: float, freedom: int) -> float:
     return 2 / math.pi * (angle + sine * total) if odd else sine * total
 
 
-def fit(log_norms: Sequence[float] | np.ndarray, places: Sequence[int] | np.ndarray | None = None) -> Trend:
+def fit(
+    log_norms: Sequence[float] | np.ndarray, places: Sequence[int] | np.ndarray | None = None
+) -> Trend:
     """Fit the slope towards the input of natural log norms, first layer first.
 
     Args:

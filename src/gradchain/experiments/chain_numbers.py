@@ -9,7 +9,6 @@ from functools import lru_cache
 
 import numpy as np
 
-from gradchain import activations as library
 from gradchain._errors import UsageError
 from gradchain._result import Result, recomputable
 from gradchain.experiments import statistics
@@ -19,13 +18,15 @@ from gradchain.experiments.chains import (
     Sweep,
     factor_sweep,
     log10_upper,
+    slope_sup,
     sweep,
 )
 
 BOUNDS = ("sure", "local")
 FACTORS = ("error", "slope", "input")
-GRID = (1, 2, 3, 5, 7, 10, 20, 30, 50, 70, 100)
-_TOPS = (10, 20, 30, 100)
+# Numbers of one law share a sweep to the next of these depths.
+_GRID = (5, 10, 20, 30, 50, 100)
+_TOPS = (10, 30, 100)
 _LARGEST = {"width": 300, "depth": 200, "seeds": 2000}
 
 
@@ -48,12 +49,19 @@ def _sweep(
     depths: tuple[int, ...],
     seeds: int,
     seed: int,
+    weight_norms: bool,
 ) -> Sweep:
-    return sweep(activations, initializer, width, depths, seeds, seed)
+    return sweep(activations, initializer, width, depths, seeds, seed, weight_norms)
 
 
 def _cell(
-    activation: str, initializer: str, width: int, depth: int, seeds: int, seed: int
+    activation: str,
+    initializer: str,
+    width: int,
+    depth: int,
+    seeds: int,
+    seed: int,
+    bounds: bool = False,
 ) -> tuple[Sweep, int]:
     """Return a sweep that holds the activation at that depth, and the activation's place in it.
 
@@ -65,8 +73,9 @@ def _cell(
     _checked(width=width, depth=depth, seeds=seeds)
     group = ACTIVATIONS if activation in ACTIVATIONS else (activation,)
     top = min((t for t in _TOPS if t >= depth), default=depth)
-    depths = tuple(sorted({depth, *(d for d in GRID if d <= top), top}))
-    return _sweep(group, initializer, width, depths, seeds, seed), group.index(activation)
+    depths = tuple(sorted({depth, *(d for d in _GRID if d <= top), top}))
+    found = _sweep(group, initializer, width, depths, seeds, seed, bounds)
+    return found, group.index(activation)
 
 
 def norm_of(found: Sweep, place: int, depth: int) -> Result:
@@ -137,7 +146,7 @@ def above_of(found: Sweep, place: int, depth: int, activation: str) -> Result:
     Returns:
         The share with Wilson's interval.
     """
-    power = depth * np.log10(library.get(activation).derivative_sup)
+    power = depth * np.log10(slope_sup(activation))
     norms = _norms(found, place, depth)
     return statistics.share(int(np.sum(norms > power)), len(norms))
 
@@ -154,7 +163,7 @@ def rms_of(found: Sweep, place: int, depth: int, activation: str) -> Result:
     Returns:
         The ratio with its standard error.
     """
-    power = 2 * depth * np.log10(library.get(activation).derivative_sup)
+    power = 2 * depth * np.log10(slope_sup(activation))
     return statistics.root_mean(found.log10_square[:, place, depth - 1] - power)
 
 
@@ -234,7 +243,7 @@ def bound_median(
     Returns:
         The median with its 95 % interval.
     """
-    found, place = _cell(activation, initializer, width, depth, seeds, seed)
+    found, place = _cell(activation, initializer, width, depth, seeds, seed, bounds=True)
     return bound_of(found, place, depth, activation, bound)
 
 
@@ -256,7 +265,7 @@ def slack_median(
     Returns:
         The median with its 95 % interval.
     """
-    found, place = _cell(activation, initializer, width, depth, seeds, seed)
+    found, place = _cell(activation, initializer, width, depth, seeds, seed, bounds=True)
     return slack_of(found, place, depth, activation, bound)
 
 

@@ -65,6 +65,7 @@ def sweep(
     depths: Sequence[int],
     seeds: int,
     seed: int,
+    weight_norms: bool = True,
 ) -> Sweep:
     """Follow `seeds` networks for each activation, all sharing the same weights and inputs.
 
@@ -74,7 +75,9 @@ def sweep(
         width: units a layer, n.
         depths: G increasing depths at which the spectral norm is taken; the last is L.
         seeds: number of networks S.
-        seed: seed of the first draw; draws are folded into it.
+        seed: seed of the draws.
+        weight_norms: whether ||W_l||_2 is taken too (what bounds need, and a third of the cost);
+            if not, `log10_weight` holds NaN.
 
     Returns:
         A `Sweep`. Exact but for the rounding of float32, about l n eps in a logarithm.
@@ -102,18 +105,39 @@ def sweep(
         own = keys[first : first + size]
         weights, inputs = draw_weights(own, law, width, depth), draw_inputs(own, width)
         (mantissa, exponent), seen = follow(weights, inputs, stops, one, none, phis, False, True)
-        known = law.name in _UNIT_NORM
-        norms = np.ones((size, depth)) if known else np.asarray(spectral_norms(weights))
+        norms = np.full((size, depth), 1.0 if weight_norms else np.nan)
+        if weight_norms and law.name not in _UNIT_NORM:
+            norms = np.asarray(spectral_norms(weights), np.float64)
         squares = log10_scaled(seen.square / width, 2 * seen.exponent)
         parts.append((
             np.swapaxes(log10_scaled(mantissa, exponent)[..., 0], 1, 2),
             np.swapaxes(squares[..., 0], 1, 2),
-            np.log10(norms.astype(np.float64)),
+            np.log10(norms),
             np.swapaxes(np.asarray(seen.mean_slope)[..., 0], 1, 2),
             np.swapaxes(np.asarray(seen.top_slope)[..., 0], 1, 2),
         ))
     joined = (np.concatenate(column) for column in zip(*parts, strict=True))
     return Sweep(np.asarray(depths), *joined)
+
+
+def slope_sup(activation: str) -> float:
+    """Return sup|phi'| of an activation, as a float64 rounded up.
+
+    Args:
+        activation: its name.
+
+    Returns:
+        The supremum.
+
+    Raises:
+        UsageError: if none is declared.
+    """
+    sup = library.get(activation).derivative_sup
+    if sup is None:
+        raise UsageError(
+            f"activation {activation} declares no supremum of its slope; bounds need it"
+        )
+    return sup
 
 
 def log10_upper(
@@ -134,7 +158,7 @@ def log10_upper(
         >>> bool(np.isclose(log10_upper(np.zeros(2), "sigmoid")[1], 2 * np.log10(0.25)))
         True
     """
-    slopes = library.get(activation).derivative_sup if top_slope is None else top_slope
+    slopes = slope_sup(activation) if top_slope is None else top_slope
     with np.errstate(divide="ignore"):
         logs = np.log10(np.asarray(slopes, np.float64))
     return np.cumsum(log10_weight + logs, axis=-1)
@@ -197,7 +221,8 @@ def factor_sweep(
     def one(weights: jax.Array, x: jax.Array, key: jax.Array) -> object:
         direction = jax.random.normal(jax.random.fold_in(key, 2**31), (width,), jnp.float32)
         cotangent = direction / jnp.linalg.norm(direction)
-        network = Network((Run(Dense(phi), {"weight": weights}, depth),))
+        layer = Dense(phi)
+        network = Network((Run(layer, {"weight": weights}, depth),))  # type: ignore[arg-type]
         return gradient_factors(network, x, cotangent)
 
     split = jax.jit(jax.vmap(one))

@@ -240,7 +240,7 @@ def _rescale_homogeneous(activations: tuple[Activation, ...], h: jax.Array) -> j
     return h * bits.power_of_two(-own, h.dtype)[None]
 
 
-def log10_scaled(mantissa: np.ndarray, exponent: np.ndarray) -> np.ndarray:
+def log10_scaled(mantissa: jax.Array | np.ndarray, exponent: jax.Array | np.ndarray) -> np.ndarray:
     """Return log10(mantissa * 2**exponent) in float64; -inf where the mantissa is 0.
 
     Args:

@@ -76,14 +76,18 @@ class Networks:
         """Say whether the median factor reaches 1 at some scale."""
         return numbers.reaches_one(self.curves)
 
+    def rarely_saturated(self, sigma_w: float) -> bool:
+        """Say whether fewer than 1 in 1000 units are saturated: too few for a standard error."""
+        return bool(self.saturated[:, numbers.SCALES.index(sigma_w)].mean() < 1e-3)
+
     def feature(self, feature: str) -> Number:
         """Make the best scale, the factor there, or the critical scale."""
         words = {
             "best.scale": f"{self._nets} pass the most gradient at the weight scale sigma_w = {{value}}.",
             "best.factor": f"{self._nets} keep at most {{value}} of a gradient a layer, at their best "
             "weight scale.",
-            "critical.scale": f"In {self._nets} a gradient keeps its size from the weight scale "
-            "sigma_w = {value} on; below, it vanishes.",
+            "critical.scale": f"In {self._nets} a gradient vanishes unless the weight scale is at "
+            "least sigma_w = {value}.",
         }[feature]
         return self._record(
             feature,
@@ -239,5 +243,7 @@ def network_numbers(found: Sequence[Networks], shown: Sequence[float]) -> list[N
             made.append(networks.feature("critical.scale"))
         if networks.width == widest:
             for sigma_w in shown:
-                made += [networks.factor(sigma_w), networks.share(sigma_w)]
+                made.append(networks.factor(sigma_w))
+                if not networks.rarely_saturated(sigma_w):
+                    made.append(networks.share(sigma_w))
     return made

@@ -100,7 +100,7 @@ def draw_laws(
         panel_title(panel, title, 20)
     last = panels[len(norms)]
     last.set_axis_off()
-    handles = [Line2D([], [], label=text, **series(i)) for i, text in enumerate(names)]
+    handles: list[Any] = [Line2D([], [], label=t, **series(i)) for i, t in enumerate(names)]
     handles.append(Patch(color="#999999", alpha=0.4, label="90 % of networks"))
     last.legend(handles=handles, loc="center", fontsize=20, handlelength=4, labelspacing=0.9)
     for panel in axes[1]:

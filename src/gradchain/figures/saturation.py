@@ -6,8 +6,10 @@ Sizes are handed over as decimal logarithms.
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import MultipleLocator
 
 from gradchain.figures.axes import band, decades, line, panel_title
 from gradchain.figures.style import INK, new_figure, series
@@ -23,7 +25,8 @@ def draw_tails(
     Args:
         x: (n,) points, from 0.
         slopes: for each activation (n,) logarithms of its slope; -inf where it is 0.
-        zeros: for some of them x and logarithm of the true slope from where autodiff gives 0.
+        zeros: for two of them, the slower first, from which x autodiff gives 0, and the logarithm of
+            the true slope there.
 
     Returns:
         The figure.
@@ -37,20 +40,23 @@ def draw_tails(
             # The slope jumps to 0: on a scale of powers of ten it falls off the page.
             own_x, own = np.append(own_x, own_x[-1]), np.append(own, bottom - 1)
         line(axes, own_x, own, index, name)
-    for name, (place, height) in zeros.items():
+    for (name, (place, height)), text in zip(
+        zeros.items(), ((15.6, -3.7), (10.0, -13.6)), strict=True
+    ):
         colour = series(list(slopes).index(name))["color"]
         axes.plot([place], [height], color=colour, zorder=5, **_STAR)
         axes.annotate(
             f"{name}: float32 autodiff\nsays 0 from x = {place:.2f}",
             xy=(place, height),
-            xytext=(-30, 70),
-            textcoords="offset points",
+            xytext=text,
             fontsize=18,
             ha="center",
+            va="center",
             arrowprops={"arrowstyle": "-", "lw": 1.6, "color": INK},
         )
     axes.set_xlim(0, x[-1])
     axes.set_ylim(bottom, 1)
+    axes.xaxis.set_major_locator(MultipleLocator(5))
     decades(axes)
     axes.set_xlabel("|x|")
     axes.set_ylabel("slope")
@@ -95,7 +101,7 @@ def draw_scales(
     return figure
 
 
-def _band_alive(panel, x, logs, index, label) -> None:
+def _band_alive(panel: Axes, x: np.ndarray, logs: np.ndarray, index: int, label: str) -> None:
     # Far to the right chains die out; a curve is drawn as far as half of them live.
     shown = np.where(np.isfinite(logs), logs, -99.0)
     band(panel, x, shown, index, label)

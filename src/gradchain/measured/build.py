@@ -6,6 +6,7 @@ Equal neighbouring layers are stacked into one run, so that they compile as one.
 """
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -40,7 +41,7 @@ def mlp(
     input_dim: int | None = None,
     output_dim: int | None = None,
     use_bias: bool = True,
-    dtype: object = None,
+    dtype: Any = None,
 ) -> Network:
     """Draw a fully connected network; `depth` counts all maps.
 
@@ -100,7 +101,7 @@ def _draw(
     keys: jax.Array,
     law: Initializer,
     shape: tuple[int, int],
-    dtype: object,
+    dtype: Any,
     activation: Activation,
     use_bias: bool,
 ) -> dict:

@@ -56,8 +56,8 @@ class Chain:
     norms: Scaled
     jacobian: Scaled
     log_norms_error: jax.Array | None
-    norm: str = static("frobenius")
-    kind: str = static("exact")
+    norm: str = static(default="frobenius")
+    kind: str = static(default="exact")
 
     @property
     def log_norms(self) -> jax.Array:

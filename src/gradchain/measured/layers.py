@@ -16,7 +16,7 @@ called as `layer(params, h)` and returns the next state, one array of any shape.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
@@ -25,7 +25,7 @@ from jax import lax
 from gradchain._errors import ShapeError
 from gradchain.activations import Activation
 
-Params = object
+Params = Any
 """A pytree of arrays."""
 
 

@@ -8,6 +8,7 @@ Cost of `forward`: one pass, O(sum of n_l n_{l-1}) time, O(sum of n_l) memory be
 """
 
 from collections.abc import Iterator
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -28,7 +29,7 @@ class PerLayer:
     """
 
     blocks: tuple
-    first: int = static(1)
+    first: int = static(default=1)
 
     def __len__(self) -> int:
         """Return how many layers (or states) there are."""
@@ -78,7 +79,7 @@ class Run:
 
     layer: Layer = static()
     params: object
-    length: int = static(1)
+    length: int = static(default=1)
 
     def __post_init__(self) -> None:
         """Check the parameters."""
@@ -184,7 +185,7 @@ def check_finite(values: object, what: str) -> None:
         )
 
 
-def check_input(network: Network, x: object, what: str = "the input x") -> jax.Array:
+def check_input(network: Network, x: Any, what: str = "the input x") -> jax.Array:
     """Return x as an array after refusing what the network cannot take.
 
     Args:
@@ -239,7 +240,7 @@ def run_forward(run: Run, h: jax.Array) -> tuple[jax.Array, tuple[jax.Array, obj
     Raises:
         ShapeError: if a layer of a run longer than 1 changes the state's shape.
     """
-    layer = run.layer
+    layer: Any = run.layer
     has_z = hasattr(layer, "preactivation")
 
     def step(state: jax.Array, params: object) -> tuple[jax.Array, tuple[jax.Array, object]]:
@@ -261,7 +262,7 @@ def run_forward(run: Run, h: jax.Array) -> tuple[jax.Array, tuple[jax.Array, obj
     return lax.scan(step, h, run.params)
 
 
-def layer_output(layer: Layer, params: object, z: jax.Array) -> jax.Array:
+def layer_output(layer: Any, params: Any, z: jax.Array) -> jax.Array:
     """Return phi(z) for a layer with a pre-activation."""
     activation = layer.activation
     return activation(z, *(params[name] for name, _ in activation.trainable))

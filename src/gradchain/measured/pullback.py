@@ -216,7 +216,7 @@ def pull_run(
         pull = partial(_pull_autodiff, careful, run.layer)
 
     def step(carry: Rows, own: tuple) -> tuple[Rows, tuple]:
-        before, doubt = pull(*own, carry)
+        before, doubt = pull(*own, carry)  # type: ignore[call-arg]
         return before, (_note(before, kind), doubt)
 
     if run.length == 1:

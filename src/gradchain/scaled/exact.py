@@ -97,6 +97,7 @@ def _write(exact: Fraction, digits: int | None, precision: int) -> str:
     if digits is not None or exact == 0:
         return form_of(significant(exact, digits or 1), "ascii")
     spacing = abs(exact) / 2**precision
+    text = ""
     for count in range(1, 18):
         text = form_of(significant(exact, count), "ascii")
         if abs(Fraction(text) - exact) * 2 < spacing:

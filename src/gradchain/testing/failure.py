@@ -8,43 +8,38 @@ from gradchain._errors import GradchainError
 
 
 class CheckFailedError(GradchainError, AssertionError):
-    """A check that did not hold.
+    """A check that did not hold; its text is one sentence of the parts below.
 
     Attributes:
+        what: whose check failed, and which one.
         expected: what should have been seen, in words.
         found: what was seen, in words.
-        first_input: the first input that shows it: the number closest to 0 for an activation, the
-            key (as the text that makes it) for an initializer.
+        first_input: the first input that shows it: of the numbers tried the one closest to 0 for an
+            activation, the key (as the text that makes it) for an initializer.
+        hint: what to do, if more can be said.
+
+    Example:
+        >>> print(CheckFailedError("mine: value", "a finite number", "nan", 1e30))
+        mine: value: expected a finite number, found nan, first at 1e+30.
     """
 
     def __init__(
-        self, message: str, expected: str = "", found: str = "", first_input: object = None
+        self, what: str, expected: str, found: str, first_input: object, hint: str = ""
     ) -> None:
-        """Keep the sentence and its parts."""
-        super().__init__(message)
+        """Keep the parts and make the sentence."""
+        sentence = f"{what}: expected {expected}, found {found}, first at {first_input}. {hint}"
+        super().__init__(sentence.rstrip())
+        self.what = what
         self.expected = expected
         self.found = found
         self.first_input = first_input
+        self.hint = hint
 
+    def __reduce__(self) -> tuple:
+        """Pickle by the parts: test runners send failures between processes.
 
-def failed(
-    what: str, expected: str, found: str, first_input: object, hint: str = ""
-) -> CheckFailedError:
-    """Put the failure into one message.
-
-    Args:
-        what: whose check failed, and which one.
-        expected: what should have been seen.
-        found: what was seen.
-        first_input: the first input that shows it.
-        hint: what to do, if more can be said.
-
-    Returns:
-        The error, to be raised.
-
-    Example:
-        >>> print(failed("phi: value", "a finite number", "nan", 1e30))
-        phi: value: expected a finite number, found nan, first at 1e+30.
-    """
-    message = f"{what}: expected {expected}, found {found}, first at {first_input}."
-    return CheckFailedError(f"{message} {hint}".rstrip(), expected, found, first_input)
+        Returns:
+            The class and its arguments.
+        """
+        parts = (self.what, self.expected, self.found, self.first_input, self.hint)
+        return type(self), parts

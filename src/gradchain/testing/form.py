@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from gradchain.testing.failure import failed
+from gradchain.testing.failure import CheckFailedError
 from gradchain.testing.points import ArrayFunction, backward, forward
 
 _SHAPES = ((), (5,), (2, 3))
@@ -56,6 +56,9 @@ def modes_of(
 
     Returns:
         phi' as a function, or None for forward mode; and whether reverse mode is another channel.
+
+    Raises:
+        CheckFailedError: JAX can differentiate in neither mode.
     """
     given = jax.ShapeDtypeStruct((4,), jnp.dtype(dtype))
     works = []
@@ -68,7 +71,7 @@ def modes_of(
             except Exception:
                 works.append(False)
     if derivative is None and not any(works):
-        raise failed(
+        raise CheckFailedError(
             f"{name}: fn", "a function that JAX can differentiate", "none", dtype,
             "Pass derivative=.",
         )  # fmt: skip
@@ -82,7 +85,7 @@ def _check_trace(what: str, function: ArrayFunction, given: jax.ShapeDtypeStruct
     try:
         out = jax.eval_shape(lambda x: function(x), given)
     except _PYTHON_ON_TRACERS as error:
-        raise failed(
+        raise CheckFailedError(
             what,
             "JAX operations only",
             "a look at the values of x in Python or NumPy",
@@ -90,10 +93,10 @@ def _check_trace(what: str, function: ArrayFunction, given: jax.ShapeDtypeStruct
             "Use jnp.where and jnp functions, so that it can be compiled.",
         ) from error
     except Exception as error:
-        raise failed(what, "an array", _of(error), asked) from error
+        raise CheckFailedError(what, "an array", _of(error), asked) from error
     got = f"{getattr(out, 'dtype', type(out).__name__)}{list(getattr(out, 'shape', []))}"
     if got != asked:
-        raise failed(what, f"the shape and dtype of x, {asked}", got, asked)
+        raise CheckFailedError(what, f"the shape and dtype of x, {asked}", got, asked)
 
 
 def _check_calls(what: str, function: ArrayFunction, x: np.ndarray) -> None:
@@ -117,7 +120,9 @@ def _eager(
     try:
         return np.asarray(function(jnp.asarray(x)))
     except Exception as error:
-        raise failed(what, wanted, _of(error), f"{x.dtype.name}{list(x.shape)}") from error
+        raise CheckFailedError(
+            what, wanted, _of(error), f"{x.dtype.name}{list(x.shape)}"
+        ) from error
 
 
 def _check_leaks(what: str, function: ArrayFunction, x: np.ndarray) -> None:
@@ -128,7 +133,7 @@ def _check_leaks(what: str, function: ArrayFunction, x: np.ndarray) -> None:
     except Exception as error:
         if "leak" not in str(error).lower():
             raise
-        raise failed(
+        raise CheckFailedError(
             what,
             "no side effects",
             "a value kept from inside the call (a leaked tracer)",
@@ -149,7 +154,7 @@ def _compare(
     apart |= np.isnan(left) != np.isnan(right)
     if apart.any():
         i = int(np.flatnonzero(apart)[0])
-        raise failed(what, expected, f"{left[i]} and {right[i]}", x[i], hint)
+        raise CheckFailedError(what, expected, f"{left[i]} and {right[i]}", x[i], hint)
 
 
 def _of(error: Exception) -> str:

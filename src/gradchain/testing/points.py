@@ -65,7 +65,7 @@ class Evaluator:
             The samples.
         """
         x = extremes(dtype)
-        return self(x[np.abs(x) <= self.largest])
+        return self(x[np.abs(x.astype(np.float64)) <= self.largest])
 
     def __call__(self, x: np.ndarray) -> Samples:
         """Evaluate at every x, in pieces of one size so that there is one compiled program.
@@ -139,7 +139,7 @@ def even_grids(finest: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     step = 2.0 ** np.floor(np.log2(finest / 8))
     half = 4 * int(np.ceil(NEAR / step / 4))
     middle = step * np.arange(-half, half + 1)
-    right = 10.0 + _FAR_STEP * np.arange(4 * int((FAR - 10.0) / _FAR_STEP / 4) + 1)
+    right = NEAR + _FAR_STEP * np.arange(4 * int((FAR - NEAR) / _FAR_STEP / 4) + 1)
     return -right[::-1], middle, right
 
 

@@ -14,7 +14,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from gradchain.testing.failure import failed
+from gradchain.testing.failure import CheckFailedError
 from gradchain.testing.points import CHUNK, Evaluator, Samples, first, graded_cells, holds_any
 
 _PARTS = 256
@@ -49,6 +49,9 @@ def check_increments(
 
     Returns:
         The largest difference of phi' and the central difference, beyond truncation and rounding.
+
+    Raises:
+        CheckFailedError: phi jumps, or phi' is not its slope.
     """
     x = cells.x.astype(np.float64)
     keep = ~holds_any(x[:, 0], x[:, -1], kinks)
@@ -70,13 +73,13 @@ def check_increments(
     jump = float(abs(high_value[0] - low_value[0]))
     gap = 64 * eps * float(largest[i]) + 4 * steepest * float(high[0] - low[0])
     if jump > max(gap, 0.25 * float(width[i] * room)):
-        raise failed(
+        raise CheckFailedError(
             f"{name}: value",
             "a continuous function",
             f"a jump from {low_value[0]} to {high_value[0]}",
             high[0],
         )
-    raise failed(
+    raise CheckFailedError(
         f"{name}: derivative",
         f"{central[i]:.9g}, the mean slope of phi over [{x[i, 0]}, {x[i, -1]}]",
         f"{fine[i]:.9g}, the mean of phi' there (phi' = {slope[i, 2]:.9g} at its middle)",
@@ -96,6 +99,9 @@ def check_jumps(
         kinks: declared kinks.
         steepest: the largest |phi'| seen.
         evaluate: phi and phi', to look closer.
+
+    Raises:
+        CheckFailedError: phi' jumps somewhere else.
     """
     x, slope = grid.x.astype(np.float64), grid.slope.astype(np.float64)
     step = np.abs(np.diff(slope))
@@ -114,7 +120,7 @@ def check_jumps(
     if i is not None:
         at = float(low[i] if abs(low[i]) < abs(high[i]) else high[i])
         at = float(np.round(at, 12)) + 0.0
-        raise failed(
+        raise CheckFailedError(
             f"{name}: phi'",
             f"no kink but {list(kinks)}",
             f"a jump of phi' from {left[i]:.9g} to {right[i]:.9g}",
@@ -134,6 +140,9 @@ def check_features(
         kinks: declared kinks; no difference reaches over one.
         steepest: the largest |phi'| seen.
         finest: width of the narrowest feature that is not a spike.
+
+    Raises:
+        CheckFailedError: there is a narrower one.
     """
     x, slope = grid.x.astype(np.float64), grid.slope.astype(np.float64)
     apart = max(1, round(finest / 2 / float(x[1] - x[0])))
@@ -153,7 +162,7 @@ def check_features(
     i = first(middle, bad)
     i = int(np.argmax(np.where(np.abs(middle - middle[i or 0]) <= 2 * finest, narrow * bad, -1.0)))
     low, mid, high = slope[i + apart], slope[i + 2 * apart], slope[i + 3 * apart]
-    raise failed(
+    raise CheckFailedError(
         f"{name}: phi'",
         f"no feature narrower than finest={finest}",
         f"phi' = {low:.6g}, {mid:.6g}, {high:.6g} at {middle[i] - apart * (x[1] - x[0]):.6g}, "
@@ -193,6 +202,9 @@ def check_kinks(
 
     Returns:
         The largest difference of phi' and central differences near kinks, and notes.
+
+    Raises:
+        CheckFailedError: phi jumps at a kink, or phi' there is wrong.
     """
     eps = float(np.finfo(evaluate.dtype).eps)
     worst, notes = 0.0, []
@@ -205,7 +217,9 @@ def check_kinks(
         sides = f"{value[-2]:.9g} and {value[-1]:.9g}, the values beside it"
         for j in range(len(at)):
             if not np.all(np.abs(value[-2:] - value[j]) <= room):
-                raise failed(f"{name}: value at the kink", sides, f"{value[j]:.9g}", at[j])
+                raise CheckFailedError(
+                    f"{name}: value at the kink", sides, f"{value[j]:.9g}", at[j]
+                )
             _check_kink_slope(name, at[j], slope[j], slope[-2:], kink_slopes, i, steepest, eps)
         if abs(slope[-1] - slope[-2]) <= np.sqrt(eps) * steepest + 4 * near * steepest:
             notes.append(f"no jump of phi' was seen at the kink {kink}.")
@@ -228,11 +242,11 @@ def _check_kink_slope(
     if declared is not None:
         expected = declared[index]
         if not abs(found - expected) <= 64 * eps * max(steepest, abs(expected)):
-            raise failed(what, f"{expected}, as declared", f"{found:.9g}", at)
+            raise CheckFailedError(what, f"{expected}, as declared", f"{found:.9g}", at)
         return
     room = np.sqrt(eps) * max(1.0, steepest)
     if not sides.min() - room <= found <= sides.max() + room:
-        raise failed(
+        raise CheckFailedError(
             what,
             f"a value between {sides[0]:.9g} and {sides[1]:.9g}, the slopes of its sides",
             f"{found:.9g}",
