@@ -351,8 +351,8 @@ def _folklore(config: Config, results: Results):
     shares = {}
     for width, sweep in found.items():
         hits = (sweep.log10_norm[:, 0] > powers).sum(axis=0)
-        ends = [wilson(int(count), config.seeds) for count in hits]
-        shares[f"width {width}"] = (hits / config.seeds, *map(list, zip(*ends, strict=True)))
+        low, high = np.array([wilson(int(count), config.seeds) for count in hits]).T
+        shares[f"width {width}"] = (hits / config.seeds, low, high)
     widest = found[config.widths[-1]]
     layers = np.arange(1, config.depth + 1)
     scaled = widest.log10_square[:, 0] - 2 * step * layers

@@ -67,14 +67,13 @@ def test_factors_with_scale_and_bias_are_those_of_the_network_with_these_weights
     keys = draw_keys(9, 3)
     weights = draw_weights(keys, get("normal")(width**-0.5), width, depth)[2]
     x = draw_inputs(keys, width)[2]
-    for a, activation in enumerate(("sigmoid", "tanh")):
-        for k, (scale, bias) in enumerate(zip(scales, biases, strict=True)):
-            own = [np.asarray(w) * np.float32(scale) for w in weights]
-            shift = [np.full(width, bias, np.float32)] * depth
-            network = network_from_weights(own, shift, activation=activation)
-            log_norm = float(jacobian_chain(network, x).log_norms[0]) - math.log(width) / 2
-            allowed = 2 * 4 * depth * width * np.finfo(np.float32).eps
-            assert abs(found.log10_factor[2, a, k] * depth * math.log(10) - log_norm) <= allowed
+    for k, (scale, bias) in enumerate(zip(scales, biases, strict=True)):
+        own = [np.asarray(w) * np.float32(scale) for w in weights]
+        shift = [np.full(width, bias, np.float32)] * depth
+        network = network_from_weights(own, shift, activation="sigmoid")
+        log_norm = float(jacobian_chain(network, x).log_norms[0]) - math.log(width) / 2
+        allowed = 2 * 4 * depth * width * np.finfo(np.float32).eps
+        assert abs(found.log10_factor[2, 0, k] * depth * math.log(10) - log_norm) <= allowed
 
 
 def test_small_weights_make_tanh_a_linear_network_with_factor_sigma_w():

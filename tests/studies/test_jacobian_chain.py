@@ -30,7 +30,7 @@ def module():
 def folder(module, tmp_path_factory):
     out = tmp_path_factory.mktemp("results")
     # Few small networks: the widths, depths and words are what is tested, not the precision.
-    changes = {"widths": (4, 8), "depth": 12, "seeds": 8}
+    changes = {"widths": (8,), "depth": 12, "seeds": 8}
     run(module.STUDY, scale="smoke", out=out, changes=changes, say=lambda text: None)
     return out / "jacobian_chain"
 
@@ -39,7 +39,7 @@ def test_every_law_activation_width_and_depth_is_in_the_table(module, folder):
     with open(folder / "chains.csv", newline="") as file:
         rows = list(csv.DictReader(file))
     kinds = {(r["activation"], r["initializer"], r["width"], r["n"]) for r in rows}
-    assert len(kinds) == len(rows) == 5 * 5 * 2 * 7
+    assert len(kinds) == len(rows) == 5 * 5 * 7
     assert {r["n"] for r in rows} == {"1", "2", "3", "5", "7", "10", "12"}
     for row in rows:
         assert float(row["low"]) <= float(row["median"]) <= float(row["high"])
@@ -65,7 +65,9 @@ def test_every_number_is_said_shown_or_drawn_from_and_every_word_has_its_number(
     assert len(summary["seen"]) == 8
     assert len(summary["figures"]) == 5
     for figure in summary["figures"]:
-        assert all((folder / name).stat().st_size > 1000 for name in figure["files"])
+        assert all(
+            (folder / name).stat().st_size > 1000 for name in figure["files"] if name[-3:] != "txt"
+        )
 
 
 @pytest.mark.parametrize(

@@ -190,7 +190,7 @@ def mean(values: Sequence[float], what: str = "networks") -> Result:
         what: what is averaged over, for the method's text.
 
     Returns:
-        The mean with its standard error (0 digits of law assumed beyond a finite variance).
+        The mean with its standard error; no law is assumed beyond a finite variance.
 
     Raises:
         UsageError: if there are fewer than two values.

@@ -178,7 +178,7 @@ def draw_split(panels: Mapping[str, Mapping[str, np.ndarray]]) -> Figure:
 
 def draw_shares(
     depths: Sequence[int],
-    shares: Mapping[str, tuple[Sequence[float], Sequence[float], Sequence[float]]],
+    shares: Mapping[str, tuple[np.ndarray, np.ndarray, np.ndarray]],
     ratios: tuple[np.ndarray, np.ndarray, np.ndarray],
     name: str,
 ) -> Figure:

@@ -31,6 +31,8 @@ from gradchain.scaled.value import norm as scaled_norm
 
 # Past this many entries in a state an exact chain (entries**2 numbers) is refused, not attempted.
 LARGEST_STATE = 16_384
+# What a computed chain says of itself, read by the host in one go.
+_FINE, _NOT_FINITE, _DOUBT = 0, 1, 2
 
 
 @pytree
@@ -200,17 +202,23 @@ def jacobian_chain(
         compute = partial(_chain, network, x, norm, how, chunk)
     else:
         compute = partial(_probe, network, x, key, how, probes)
-    chain, doubt = compute(careful=False)
-    if not is_concrete(doubt):
-        return lax.cond(doubt, lambda: compute(careful=True)[0], lambda: chain)
-    if doubt:
-        chain, _ = compute(careful=True)
-    if is_concrete(chain) and not np.isfinite(np.asarray(chain.norms.mantissa)).all():
+    chain, state = compute(careful=False)
+    if not is_concrete(state):
+        return lax.cond(state == _DOUBT, lambda: compute(careful=True)[0], lambda: chain)
+    if int(state) == _DOUBT:
+        chain, state = compute(careful=True)
+    if int(state) == _NOT_FINITE:
         raise NonFiniteError(
             "the chain holds NaN or infinity: a weight, state or slope does, or a layer overflowed; "
             "check the weights and the states of forward(network, x)"
         )
     return chain
+
+
+def _state(norms: Scaled, doubt: jax.Array) -> jax.Array:
+    """Return what the chain says of itself: doubt comes first, since care may cure an overflow."""
+    finite = jnp.isfinite(norms.mantissa).all()
+    return jnp.where(doubt, _DOUBT, jnp.where(finite, _FINE, _NOT_FINITE))
 
 
 @partial(jax.jit, static_argnames=("norm", "how", "chunk", "careful"))
@@ -229,7 +237,7 @@ def _chain(
         eye = jnp.eye(size, dtype=out.dtype) * 0.5
         rows = start_rows(eye.reshape(size, *out.shape), jnp.ones(size, jnp.int32))
         rows, norms, doubt = pull_network(network, how, kept, rows, norm, careful)
-        return Chain(norms, as_matrix(rows), None, norm), doubt
+        return Chain(norms, as_matrix(rows), None, norm), _state(norms, doubt)
 
     def part(start: jax.Array) -> tuple[Scaled, Scaled, jax.Array]:
         # Rows past the last are zero; they add nothing to a Frobenius or max norm.
@@ -245,7 +253,7 @@ def _chain(
     joined = jax.vmap(lambda own: scaled_norm(own, norm), in_axes=1)(parts)
     mantissa = matrix.mantissa.reshape(-1, x.size)[:size]
     jacobian = Scaled(mantissa, matrix.exponent.reshape(-1, 1)[:size])
-    return Chain(joined, jacobian, None, norm), jnp.any(doubt)
+    return Chain(joined, jacobian, None, norm), _state(joined, jnp.any(doubt))
 
 
 @partial(jax.jit, static_argnames=("how", "probes", "careful"))
@@ -269,4 +277,5 @@ def _probe(
     logs = log_abs(parts) - log_abs(mean)[None, :]
     spread = jnp.std(jnp.exp(2 * logs), axis=0, ddof=1)
     jacobian = Scaled(matrix.mantissa.reshape(probes, -1), matrix.exponent.reshape(-1, 1))
-    return Chain(mean, jacobian, spread * root / 2, "frobenius", "estimate"), jnp.any(doubt)
+    chain = Chain(mean, jacobian, spread * root / 2, "frobenius", "estimate")
+    return chain, _state(mean, jnp.any(doubt))

@@ -219,7 +219,7 @@ def check_input(network: Network, x: Any, what: str = "the input x") -> jax.Arra
         raise ShapeError(f"got {what} of shape {np.shape(x)}, expected at least one entry")
     if is_concrete(x):
         check_finite(x, what)
-    return jnp.asarray(x)
+    return x if isinstance(x, jax.Array) else jnp.asarray(x)
 
 
 def _first(params: object) -> object:

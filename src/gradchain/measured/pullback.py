@@ -223,7 +223,8 @@ def pull_run(
         before, seen = step(rows, jax.tree.map(lambda a: a[0], seen))
         notes, doubt = jax.tree.map(lambda a: a[None], seen)
     else:
-        before, (notes, doubt) = lax.scan(step, rows, seen, reverse=True)
+        # Two layers a turn: the loop's own bookkeeping costs as much as a product of width 16.
+        before, (notes, doubt) = lax.scan(step, rows, seen, reverse=True, unroll=2)
     notes = jax.vmap(frobenius)(*notes) if kind == "frobenius" else notes
     return before, notes, jnp.any(doubt)
 

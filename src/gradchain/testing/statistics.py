@@ -165,29 +165,43 @@ def studentize(
 
 
 def pieces_of(matrix: np.ndarray, scale: float) -> dict[str, np.ndarray]:
-    """Return the statistics of one matrix (or of each one in a stack).
+    """Return the statistics of one matrix, or of each one in a stack, that are single numbers.
 
     Args:
         matrix: float64 (..., fan_out, fan_in).
         scale: the variance of its entries.
 
     Returns:
-        Name -> values (...), but for "row pairs" (..., rows, rows) and "column pairs".
+        "variance", "mean", "rows" and "columns" (the last two only where there are two or more),
+        each of shape (...).
     """
-    rows, columns = matrix.shape[-2:]
-    transposed = np.swapaxes(matrix, -1, -2)
     found = {
         "variance": np.mean(np.square(matrix), axis=(-2, -1)) / scale - 1,
         "mean": np.mean(matrix, axis=(-2, -1)) / math.sqrt(scale),
     }
-    for name, each, count in (("row", matrix, rows), ("column", transposed, columns)):
-        if count < 2:
-            continue
-        even, odd = each[..., ::2, :].sum(-2), each[..., 1::2, :].sum(-2)
-        size = rows * columns // count * scale
-        pairs = (count - count // 2) * (count // 2)
-        found[f"{name}s"] = np.sum(even * odd, axis=-1) / (pairs * size)
-        found[f"{name} pairs"] = each @ np.swapaxes(each, -1, -2) / size
+    for name, each in (("rows", matrix), ("columns", np.swapaxes(matrix, -1, -2))):
+        count, length = each.shape[-2:]
+        if count > 1:
+            even, odd = each[..., ::2, :].sum(-2), each[..., 1::2, :].sum(-2)
+            pairs = (count - count // 2) * (count // 2)
+            found[name] = np.sum(even * odd, axis=-1) / (pairs * length * scale)
+    return {name: np.asarray(value) for name, value in found.items()}
+
+
+def pairs_of(matrix: np.ndarray, scale: float) -> dict[str, np.ndarray]:
+    """Return the products of every two rows and every two columns, as correlations.
+
+    Args:
+        matrix: float64 (fan_out, fan_in).
+        scale: the variance of its entries.
+
+    Returns:
+        "row pairs" (fan_out, fan_out) and "column pairs" (fan_in, fan_in), where there are two.
+    """
+    found = {}
+    for name, each in (("row pairs", matrix), ("column pairs", matrix.T)):
+        if each.shape[0] > 1:
+            found[name] = each @ each.T / (each.shape[1] * scale)
     return found
 
 
@@ -211,7 +225,7 @@ def examine(
     scale, before = variance, None
     for index, matrix in enumerate(matrices):
         scale = float(np.mean(np.square(matrix))) if scale is None else scale
-        pieces = pieces_of(matrix, scale)
+        pieces = pieces_of(matrix, scale) | pairs_of(matrix, scale)
         if variance is None:
             del pieces["variance"]
         if index % 2 and before is not None:
