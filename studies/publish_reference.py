@@ -1,7 +1,8 @@
 """Build the packaged reference: the catalogue, and the numbers of studies run at lecture scale.
 
 For maintainers. `python studies/publish_reference.py [results folder]` writes numbers.json,
-provenance.json and checksum.txt into src/gradchain/registry/data, and NUMBERS.md beside the README.
+provenance.json and checksum.txt into src/gradchain/registry/data, NUMBERS.md beside the README, and
+the README's picture with its alt text into docs/.
 """
 
 import sys
@@ -14,6 +15,7 @@ from gradchain.certify.facts import FACTS
 from gradchain.registry import catalogue, draft, publish
 
 ROOT = Path(__file__).resolve().parent.parent
+PICTURE = "jacobian_chain/bounds"
 PACKAGES = ("gradchain", "jax", "numpy", "python-flint", "sciform")
 
 
@@ -33,6 +35,10 @@ def main(results: Path = ROOT / "results") -> None:
     )
     page = publish.numbers_markdown(registry)
     publish.write_bytes(ROOT / "NUMBERS.md", page.encode("utf-8"))
+    for ending in (".png", ".alt.txt"):
+        drawn = results / f"{PICTURE}{ending}"
+        if drawn.is_file():
+            publish.write_bytes(ROOT / "docs" / f"jacobian_chain{ending}", drawn.read_bytes())
     print(f"{len(registry)} numbers written; review the difference before committing")
 
 

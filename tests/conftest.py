@@ -1,5 +1,10 @@
 """Strictness for every test: no silent promotion, no growing memory, reproducible draws."""
 
+import os
+
+# Two BLAS threads on small matrices fight with the other test worker; set before NumPy loads it.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 import hypothesis
 import jax
 import jaxtyping

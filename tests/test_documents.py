@@ -37,13 +37,13 @@ def blocks(language):
             yield pytest.param(match.group(1), id=f"{page.name}-{number}")
 
 
-@pytest.mark.parametrize("code", blocks("python"))
+@pytest.mark.parametrize("code", [*blocks("python")])
 def test_python_blocks_of_the_pages_run(code, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     exec(compile(code, "page", "exec"), {"__name__": "page"})
 
 
-@pytest.mark.parametrize("code", blocks("console"))
+@pytest.mark.parametrize("code", [*blocks("console")])
 def test_commands_of_the_pages_print_what_the_pages_show(code, tmp_path):
     """A console block holds `$ command` lines, each followed by what it prints, `...` for anything."""
     env = os.environ | {
@@ -66,3 +66,23 @@ def test_every_page_of_the_house_exists():
         assert (ROOT / f"{name}.md").stat().st_size > 500, name
     assert (ROOT / "LICENSE").read_text(encoding="utf-8").lstrip().startswith("Apache License")
     assert "cff-version" in (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("page", ["README.md"])
+def test_every_number_between_marks_is_that_of_the_registry(page):
+    done = subprocess.run(
+        [BIN / "gradchain", "fill", "--dry-run", ROOT / page],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "changed 0" in done.stdout or "->" not in done.stdout, done.stdout
+
+
+def test_the_picture_of_the_readme_says_in_words_what_the_data_say():
+    alt = (ROOT / "docs" / "jacobian_chain.alt.txt").read_text(encoding="utf-8").strip()
+    shown = re.search(
+        r"!\[(.*)\]\(docs/jacobian_chain.png\)", (ROOT / "README.md").read_text("utf-8")
+    )
+    assert shown.group(1).replace("\\[", "[").replace("\\]", "]") == alt

@@ -1,5 +1,6 @@
 """Numbers as text: what is read is exact, what is rounded is rounded once, and nothing hangs."""
 
+import decimal
 import time
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal, localcontext
 from fractions import Fraction
@@ -152,3 +153,23 @@ def test_ascii_and_plain_say_the_same_number(value: Fraction, digits: int):
 def test_an_unknown_form_is_named_with_those_that_exist():
     with pytest.raises(UsageError, match="'roman' is unknown; expected one of ascii"):
         _text.form_of(_text.significant(1, 1), "roman")
+
+
+@given(
+    st.fractions(min_value=Fraction(1, 10**30), max_value=10**30),
+    st.integers(1, 12),
+)
+def test_rounding_is_that_of_the_decimal_module_with_half_even(value, digits):
+    # An independent channel: decimal divides exactly enough here, then rounds once.
+    context = decimal.Context(prec=digits, rounding=decimal.ROUND_HALF_EVEN, Emin=-9999, Emax=9999)
+    truth = context.divide(decimal.Decimal(value.numerator), decimal.Decimal(value.denominator))
+    assert Fraction(_text.rounded_text(value, digits)) == Fraction(truth)
+
+
+@pytest.mark.parametrize(
+    ("value", "digits", "text"),
+    [("0.96", 2, "0.96"), ("0.9963", 3, "0.996"), ("0.9996", 3, "1.00")],
+)
+def test_numbers_just_below_a_power_of_ten_are_not_rounded_up_to_it(value, digits, text):
+    rounded = _text.significant(Fraction(value), digits)
+    assert _text.form_of(rounded, "plain") == text

@@ -189,10 +189,14 @@ def significant(value: Fraction | int, digits: int, rounding: str = HALF_EVEN) -
     # 0.30103 is log10(2); the guess may be off by one either way.
     bits = size.numerator.bit_length() - size.denominator.bit_length()
     exponent = bits * 301029996 // 10**9
+    # The exponent is settled on the exact value: 0.96 rounded at a guess too high would be 1.0.
+    while _scaled(size, -exponent, DOWN)[0] < 1:
+        exponent -= 1
+    while _scaled(size, -exponent - 1, DOWN)[0] >= 1:
+        exponent += 1
     whole, exact = _scaled(size, digits - 1 - exponent, rounding)
-    while not 10 ** (digits - 1) <= whole < 10**digits:
-        exponent += 1 if whole >= 10**digits else -1
-        whole, exact = _scaled(size, digits - 1 - exponent, rounding)
+    if whole == 10**digits:
+        whole, exponent = whole // 10, exponent + 1
     text = integer_text(whole)
     text = text.rstrip("0") if exact else text
     return Rounded(negative, text, exponent, exact)

@@ -10,7 +10,10 @@ from collections.abc import Iterable
 from typing import Any, TypeVar
 
 import jax
+import numpy as np
 from typing_extensions import dataclass_transform
+
+from gradchain._errors import DtypeError, UsageError
 
 _T = TypeVar("_T")
 
@@ -71,6 +74,96 @@ def pytree(cls: type[_T]) -> type[_T]:
 
     jax.tree_util.register_pytree_with_keys(frozen, flatten_with_keys, unflatten, flatten)
     return frozen
+
+
+def whole_number(name: str, value: object, least: int = 1) -> int:
+    """Return a whole number, or say what it is instead.
+
+    Args:
+        name: the argument's name, for the message.
+        value: what was given.
+        least: the smallest value taken.
+
+    Returns:
+        The value as an `int`.
+
+    Raises:
+        UsageError: if it is no whole number (True is none), or too small.
+    """
+    whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+    if not whole or value < least:  # type: ignore[operator]
+        raise UsageError(f"got {name}={value!r}, expected a whole number of at least {least}")
+    return int(value)  # type: ignore[arg-type]
+
+
+def one_of(name: str, value: object, allowed: tuple[str, ...]) -> str:
+    """Return a word of a list, or say which words there are.
+
+    Args:
+        name: the argument's name, for the message.
+        value: what was given, of any type, hashable or not.
+        allowed: the words.
+
+    Returns:
+        The value.
+
+    Raises:
+        UsageError: if it is none of them.
+    """
+    if not isinstance(value, str) or value not in allowed:
+        raise UsageError(f"got {name}={value!r}, expected one of {', '.join(allowed)}")
+    return value
+
+
+def random_key(key: object) -> jax.Array:
+    """Return one JAX random key, or say how to make one.
+
+    Args:
+        key: a key of `jax.random.key` or `jax.random.PRNGKey`.
+
+    Returns:
+        The key.
+
+    Raises:
+        UsageError: if it is something else.
+    """
+    if isinstance(key, jax.Array):
+        typed = jax.numpy.issubdtype(key.dtype, jax.dtypes.prng_key) and key.ndim == 0
+        if typed or (key.dtype == np.uint32 and key.ndim == 1 and key.size in {2, 4}):
+            return key
+    got = f"shape {key.shape}, {key.dtype}" if isinstance(key, jax.Array) else type(key).__name__
+    raise UsageError(f"got {got} as key, expected one JAX random key: use jax.random.key(seed)")
+
+
+def float_array(x: Any, what: str) -> jax.Array:
+    """Return x as a JAX array of a float type, without narrowing it.
+
+    Args:
+        x: an array, a number, or nested lists of numbers.
+        what: what it is, for the message.
+
+    Returns:
+        The array.
+
+    Raises:
+        DtypeError: if it is not numeric, not of a float type, or float64 while JAX is in 32-bit
+            mode, which would narrow it in silence.
+    """
+    try:
+        array = jax.numpy.asarray(x)
+    except (TypeError, ValueError):
+        kind = getattr(x, "dtype", None) or type(x).__name__
+        raise DtypeError(f"got {what} of type {kind}, expected a float array") from None
+    if not jax.numpy.issubdtype(array.dtype, jax.numpy.floating):
+        raise DtypeError(
+            f"got {what} of type {array.dtype}, expected a float array: write x.astype('float32')"
+        )
+    if isinstance(x, np.ndarray) and x.dtype != array.dtype:
+        raise DtypeError(
+            f"got {what} of type {x.dtype} while JAX is in 32-bit mode: wrap the call in "
+            "`with jax.enable_x64(True):`, or write x.astype('float32')"
+        )
+    return array
 
 
 def is_concrete(*trees: object) -> bool:

@@ -143,7 +143,7 @@ def test_bad_weights_are_refused_naming_the_layer(as_a_user, weights, biases, er
         ({"output_dim": "two"}, "output_dim='two'"),
         ({"activation": "sigmiod"}, "sigmoid"),
         ({"initializer": "glorot"}, "glorot_uniform"),
-        ({"dtype": int}, "expected a float type"),
+        ({"dtype": int}, "not a float type"),
     ],
 )
 def test_bad_settings_are_refused_with_what_was_expected(as_a_user, options, words):

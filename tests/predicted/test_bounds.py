@@ -87,8 +87,12 @@ def test_the_root_mean_square_of_drawn_sigmoid_chains_obeys_its_bound():
         (lambda: bounds.chain_upper([math.nan], 0.0), UsageError, "NaN"),
         (lambda: bounds.chain_lower([0.0], [0.0], [0.0, 1.0]), ShapeError, "expected as many"),
         (lambda: bounds.rms_chain_upper([3], 1.0, 1.0), UsageError, "n_0 .. n_L"),
-        (lambda: bounds.rms_chain_upper([3, 3], 0.0, 1.0), UsageError, "expected both > 0"),
-        (lambda: bounds.power_upper(0.25, 0), UsageError, "depth at least 1"),
+        (
+            lambda: bounds.rms_chain_upper([3, 3], 0.0, 1.0),
+            UsageError,
+            "sigma_w=0.0, expected a finite number above 0",
+        ),
+        (lambda: bounds.power_upper(0.25, 0), UsageError, "expected a whole number of at least 1"),
         (lambda: bounds.power_upper(0.25, 2, [0.0]), ShapeError, "1 weight norms for depth 2"),
     ],
 )

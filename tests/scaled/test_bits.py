@@ -147,5 +147,5 @@ def test_order_of_magnitudes_sees_subnormals_that_xla_flushes():
 
 
 def test_integers_are_refused_with_what_to_do():
-    with pytest.raises(DtypeError, match=r"got dtype int32, expected one of float16.*astype"):
+    with pytest.raises(DtypeError, match=r"got x of type int32, expected a float array.*astype"):
         scaled.split(jnp.arange(3))

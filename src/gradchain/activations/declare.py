@@ -83,7 +83,7 @@ def from_function(
 def _checked_words(
     name: str, fn: Any, derivative: Any, derivative_sup: Any, kinks: Any
 ) -> tuple[float | None, tuple[float, ...]]:
-    if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
+    if not isinstance(name, str) or not re.fullmatch(r"[a-z][a-z0-9_]*", name):
         raise ActivationError(
             f"name is {name!r}, expected lower case letters, digits and underscores."
         )

@@ -156,7 +156,10 @@ def as_float_array(x: Any, what: str) -> jax.Array:
         return jnp.asarray(float(x))
     if not isinstance(x, (jax.Array, np.ndarray, np.generic)):
         raise DtypeError(f"{what} got {type(x).__name__}, expected a float array; use jnp.asarray.")
-    array = jnp.asarray(x)
+    try:
+        array = jnp.asarray(x)
+    except (TypeError, ValueError):
+        raise DtypeError(f"{what} got dtype {x.dtype}, expected a float array.") from None
     if array.dtype.name not in FLOATS:
         raise DtypeError(
             f"{what} got dtype {array.dtype.name}, expected one of {', '.join(FLOATS)}; "

@@ -54,6 +54,7 @@ def draw_bounds(
         decades(panel)
         panel.xaxis.set_major_locator(MaxNLocator(integer=True))
         panel.set_xlabel("depth n (layers)")
+        panel.locator_params(axis="x", integer=True)
     axes[0, 0].set_ylabel("spectral norm of $dh_n/dh_0$")
     handles, labels = axes[0, 0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside upper center", ncols=4, fontsize=19)

@@ -14,7 +14,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from gradchain._errors import DtypeError, InitializerError, ShapeError
+from gradchain._errors import DtypeError, InitializerError, ShapeError, UsageError
+from gradchain._types import random_key
 
 Sampler = Callable[[jax.Array, tuple[int, ...], Any], jax.Array]
 _FLOATS = ("float16", "bfloat16", "float32", "float64")
@@ -96,10 +97,10 @@ class Initializer:
             ShapeError: not such a shape.
             DtypeError: not such a dtype, or float64 while 64-bit types are off.
         """
-        if not isinstance(key, jax.Array):
-            raise InitializerError(
-                f"key is {type(key).__name__}, expected a JAX key; use jax.random.key(seed)."
-            )
+        try:
+            key = random_key(key)
+        except UsageError as error:
+            raise InitializerError(f"{error}.") from None
         return self.sampler(key, _checked_shape(shape), checked_dtype(dtype))
 
     def __call__(self, *arguments: Any, **keywords: Any) -> Any:
@@ -145,6 +146,8 @@ class Initializer:
 
 
 def _checked_shape(shape: tuple[int, ...]) -> tuple[int, ...]:
+    if not isinstance(shape, (tuple, list)):
+        raise ShapeError(f"got {type(shape).__name__} as shape, expected (fan_out, fan_in).")
     shape = tuple(shape)
     whole = all(isinstance(n, (int, np.integer)) and not isinstance(n, bool) for n in shape)
     if len(shape) < 2 or not whole or min(shape) < 1:

@@ -14,22 +14,25 @@ import numpy as np
 
 from gradchain import activations, initializers
 from gradchain._errors import DtypeError, ShapeError, UsageError
-from gradchain._types import is_concrete
+from gradchain._types import float_array, is_concrete, random_key, whole_number
 from gradchain.activations import Activation
 from gradchain.initializers import Initializer
+from gradchain.initializers.noun import checked_dtype
 from gradchain.measured.layers import Chained, Dense, Layer, Residual, Stack
-from gradchain.measured.network import Network, Run, check_finite
+from gradchain.measured.network import Network, Run, check_finite, check_network
 
 
-def _positive(name: str, value: object) -> int:
-    """Return value if it is a positive integer.
+def _listed(name: str, value: Any) -> list:
+    """Return the entries of a sequence.
 
     Raises:
-        UsageError: if it is not.
+        UsageError: if it is none.
     """
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
-        raise UsageError(f"got {name}={value!r}, expected a whole number of at least 1")
-    return int(value)
+    try:
+        return list(value)
+    except TypeError:
+        kind = type(value).__name__
+        raise UsageError(f"got {kind} as {name}, expected a sequence, one entry a layer") from None
 
 
 def mlp(
@@ -69,16 +72,14 @@ def mlp(
         >>> net.depth, [run.length for run in net.runs]
         (50, [1, 49])
     """
-    depth, width = _positive("depth", depth), _positive("width", width)
-    into = width if input_dim is None else _positive("input_dim", input_dim)
+    depth, width = whole_number("depth", depth), whole_number("width", width)
+    into = width if input_dim is None else whole_number("input_dim", input_dim)
     phi, law = activations.get(activation), initializers.get(initializer)
-    float_type = jnp.dtype(jax.dtypes.canonicalize_dtype(float) if dtype is None else dtype)
-    if not jnp.issubdtype(float_type, jnp.floating):
-        raise DtypeError(f"got dtype {float_type}, expected a float type")
+    float_type, key = checked_dtype(dtype), random_key(key)
     plan = [(phi, width, into)] + [(phi, width, width)] * (depth - 1)
     if output_dim is not None:
         fan_in = into if depth == 1 else width
-        plan[-1] = (activations.get("identity"), _positive("output_dim", output_dim), fan_in)
+        plan[-1] = (activations.get("identity"), whole_number("output_dim", output_dim), fan_in)
     keys = jax.random.split(key, depth)
     runs, start = [], 0
     while start < depth:
@@ -142,13 +143,13 @@ def network_from_weights(
         >>> network_from_weights(w, activation=["tanh", "tanh", "identity"]).depth
         3
     """
-    weights = list(weights)
+    weights = _listed("weights", weights)
     depth = len(weights)
     if depth == 0:
         raise UsageError("got no weights (depth 0), expected at least one (fan_out, fan_in) array")
-    given = [None] * depth if biases is None else list(biases)
+    given = [None] * depth if biases is None else _listed("biases", biases)
     named = isinstance(activation, (str, Activation))
-    kinds = [activation] * depth if named else list(activation)
+    kinds = [activation] * depth if named else _listed("activation", activation)
     if len(given) != depth or len(kinds) != depth:
         raise UsageError(
             f"got {depth} weights, {len(given)} biases and {len(kinds)} activations, "
@@ -255,6 +256,8 @@ def concatenate(*networks: Network) -> Network:
     Raises:
         UsageError: if there is none.
     """
+    for network in networks:
+        check_network(network)
     runs: list[Run] = []
     for run in (r for network in networks for r in network.runs):
         last = runs[-1] if runs else None
@@ -291,6 +294,7 @@ def residual(network: Network) -> Network:
         >>> concatenate(block, block, block).depth
         3
     """
+    check_network(network)
     parts = [
         (Stack(run.layer), run.params)
         if run.length > 1
@@ -318,4 +322,5 @@ def single(layer: Layer, params: object) -> Network:
         >>> single(Custom(lambda p, h: h * p), jnp.float32(2.0))(jnp.ones(3)).tolist()
         [2.0, 2.0, 2.0]
     """
-    return Network((Run(layer, jax.tree.map(lambda a: jnp.asarray(a)[None], params), 1),))
+    stacked = jax.tree.map(lambda leaf: float_array(leaf, "a parameter")[None], params)
+    return Network((Run(layer, stacked, 1),))

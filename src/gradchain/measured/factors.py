@@ -16,7 +16,7 @@ from gradchain._errors import UsageError
 from gradchain._types import pytree
 from gradchain.measured.gradient import gradient_chain
 from gradchain.measured.layers import Dense
-from gradchain.measured.network import Network, Run, check_input
+from gradchain.measured.network import Network, Run, check_input, checked
 from gradchain.measured.pullback import states_of
 from gradchain.scaled import from_array, log_abs, norm
 
@@ -77,7 +77,7 @@ def gradient_factors(
         UsageError: if a layer is not dense.
         ShapeError: if x or the cotangent does not fit.
         DtypeError: if one is of another float type than the weights.
-        NonFiniteError: if one holds NaN or infinity.
+        NonFiniteError: if one holds NaN or infinity, or a state overflows into them.
 
     Example:
         >>> import numpy as np
@@ -94,4 +94,5 @@ def gradient_factors(
     chain = gradient_chain(network, x, cotangent)
     slopes, means, inputs = _local(network, x)
     weight = jnp.concatenate([leaf["weight"] for leaf in chain.log_leaf_norms])
-    return GradientFactors(chain.log_state_norms[1:], slopes, inputs, weight, means)
+    factors = GradientFactors(chain.log_state_norms[1:], slopes, inputs, weight, means)
+    return checked(factors, "a factor of the gradient")

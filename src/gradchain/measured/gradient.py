@@ -16,9 +16,9 @@ import numpy as np
 from jax import lax
 
 from gradchain._errors import ShapeError
-from gradchain._types import pytree
-from gradchain.measured.network import Network, Run, check_input
-from gradchain.measured.pullback import choose_route, states_of
+from gradchain._types import one_of, pytree
+from gradchain.measured.network import Network, Run, check_input, checked
+from gradchain.measured.pullback import ROUTES, choose_route, states_of
 from gradchain.scaled import Scaled, from_array, log_abs, multiply, norm, rescale
 from gradchain.scaled.value import x_is_zero
 
@@ -178,7 +178,7 @@ def gradient_chain(
     Raises:
         ShapeError: if x or the cotangent does not fit.
         DtypeError: if one is of another float type than the weights.
-        NonFiniteError: if one holds NaN or infinity.
+        NonFiniteError: if one holds NaN or infinity, or a state overflows into them.
         UsageError: for an unknown route.
 
     Example:
@@ -191,4 +191,5 @@ def gradient_chain(
     """
     x = check_input(network, x)
     cotangent = check_input(network, cotangent, "the cotangent")
-    return _gradient_chain(network, x, cotangent, how)
+    one_of("how", how, ROUTES)
+    return checked(_gradient_chain(network, x, cotangent, how), "the gradient chain")

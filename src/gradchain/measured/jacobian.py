@@ -16,10 +16,11 @@ import numpy as np
 from jax import lax
 
 from gradchain._errors import NonFiniteError, UsageError
-from gradchain._types import is_concrete, pytree, static
+from gradchain._types import is_concrete, one_of, pytree, random_key, static, whole_number
 from gradchain.measured.layers import Dense
-from gradchain.measured.network import Network, PerLayer, Run, check_input
+from gradchain.measured.network import Network, PerLayer, Run, check_input, checked
 from gradchain.measured.pullback import (
+    ROUTES,
     as_matrix,
     choose_route,
     pull_network,
@@ -132,11 +133,12 @@ def layer_jacobians(
         [[0.25, 0.0], [0.0, 0.25]]
     """
     x = check_input(network, x)
+    one_of("how", how, ROUTES)
     if how == "analytic" and x.ndim != 1:
         raise UsageError(f"got a state of shape {x.shape}: how='analytic' is for vectors, use auto")
     if how == "auto" and (x.ndim != 1 or not all(type(r.layer) is Dense for r in network.runs)):
         how = "autodiff"
-    return _layer_jacobians(network, x, how)
+    return checked(_layer_jacobians(network, x, how), "a layer's Jacobian")
 
 
 def jacobian_chain(
@@ -152,6 +154,10 @@ def jacobian_chain(
     """Compute ||dh_L/dh_l|| for every l, and the whole Jacobian, in one backward pass.
 
     log_norms[l] = log ||J_L ... J_{l+1}||, l = 0 .. L.
+
+    The chain is that of the network in its float type: where a state underflows on the way forward
+    (a very deep ReLU network with shrinking weights and no biases), its units are off, as they are
+    for any program that runs the network.
 
     Args:
         network: the network.
@@ -185,23 +191,21 @@ def jacobian_chain(
         >>> chain.log_norms.shape, bool(chain.log_norms[0] < 1000 * np.log(0.25))
         ((1001,), True)
     """
-    if norm not in NORMS:
-        raise UsageError(f"got norm={norm!r}, expected one of {', '.join(NORMS)}")
-    if chunk is not None and (chunk < 1 or norm == "spectral"):
+    one_of("norm", norm, NORMS)
+    one_of("how", how, ROUTES)
+    chunk = None if chunk is None else whole_number("chunk", chunk)
+    if chunk is not None and norm == "spectral":
         raise UsageError(
-            f"got chunk={chunk} with norm={norm!r}: a chunk is at least 1 row, and the spectral "
-            "norm needs all rows at once"
+            f"got chunk={chunk} with norm={norm!r}: the spectral norm needs all rows at once"
         )
-    if probes is not None and (probes < 2 or norm != "frobenius" or key is None):
-        raise UsageError(
-            f"got probes={probes} with norm={norm!r}: probes (at least 2, with key=...) estimate "
-            "the Frobenius norm only"
-        )
+    probes = None if probes is None else whole_number("probes", probes, least=2)
+    if probes is not None and norm != "frobenius":
+        raise UsageError(f"got probes={probes} with norm={norm!r}: they estimate Frobenius norms")
     x = check_input(network, x)
     if probes is None:
         compute = partial(_chain, network, x, norm, how, chunk)
     else:
-        compute = partial(_probe, network, x, key, how, probes)
+        compute = partial(_probe, network, x, random_key(key), how, probes)
     chain, state = compute(careful=False)
     if not is_concrete(state):
         return lax.cond(state == _DOUBT, lambda: compute(careful=True)[0], lambda: chain)
@@ -274,7 +278,9 @@ def _probe(
     root = jnp.asarray(probes, joined.dtype) ** -0.5
     mean = Scaled(joined.mantissa * root, joined.exponent)
     # Relative spread of the squared row norms; log of a mean of squares has half its relative error.
-    logs = log_abs(parts) - log_abs(mean)[None, :]
+    dead = jnp.broadcast_to((mean.mantissa == 0)[None, :], parts.shape)
+    one_each = jnp.broadcast_to(log_abs(mean)[None, :], parts.shape)
+    logs = jnp.where(dead, 0.0, log_abs(parts)) - jnp.where(dead, 0.0, one_each)
     spread = jnp.std(jnp.exp(2 * logs), axis=0, ddof=1)
     jacobian = Scaled(matrix.mantissa.reshape(probes, -1), matrix.exponent.reshape(-1, 1))
     chain = Chain(mean, jacobian, spread * root / 2, "frobenius", "estimate")

@@ -8,7 +8,7 @@ Cost of `forward`: one pass, O(sum of n_l n_{l-1}) time, O(sum of n_l) memory be
 """
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -113,6 +113,9 @@ class Network:
 
     def __post_init__(self) -> None:
         """Check that there is a layer, and one float type."""
+        listed = isinstance(self.runs, (tuple, list))
+        if not listed or not all(isinstance(run, Run) for run in self.runs):
+            raise UsageError(f"got {type(self.runs).__name__} as runs, expected a tuple of Run")
         if not self.runs:
             raise UsageError("got a network of depth 0, expected at least one layer")
         types = {jnp.dtype(leaf.dtype).name for leaf in jax.tree.leaves(self.runs)}
@@ -185,6 +188,49 @@ def check_finite(values: object, what: str) -> None:
         )
 
 
+Result = TypeVar("Result")
+
+
+def checked(result: Result, what: str) -> Result:
+    """Return a result after refusing one that holds NaN or +infinity (-inf is the log of zero).
+
+    Args:
+        result: a pytree of float arrays; a traced one passes unseen.
+        what: its name in messages.
+
+    Returns:
+        The result, unchanged.
+
+    Raises:
+        NonFiniteError: if a layer overflowed, or a user's function gave NaN.
+    """
+    if is_concrete(result):
+        for leaf in jax.tree.leaves(result):
+            values = np.asarray(leaf)
+            if (np.isnan(values) | np.isposinf(values)).any():
+                raise NonFiniteError(
+                    f"{what} holds NaN or infinity, which the input and the weights do not: a state "
+                    "overflowed, or a layer's own function gave it; scale the weights down"
+                )
+    return result
+
+
+def check_network(network: object) -> None:
+    """Refuse what is not a network.
+
+    Args:
+        network: what was given.
+
+    Raises:
+        UsageError: if it is not a `Network`.
+    """
+    if not isinstance(network, Network):
+        raise UsageError(
+            f"got {type(network).__name__}, expected a Network: build one with mlp(...) or "
+            "network_from_weights(...)"
+        )
+
+
 def check_input(network: Network, x: Any, what: str = "the input x") -> jax.Array:
     """Return x as an array after refusing what the network cannot take.
 
@@ -200,13 +246,8 @@ def check_input(network: Network, x: Any, what: str = "the input x") -> jax.Arra
         DtypeError: if it is no float array, or of another type than the weights.
         NonFiniteError: if it holds NaN or infinity.
         ShapeError: if it is empty.
-        UsageError: if `network` is not a Network.
     """
-    if not isinstance(network, Network):
-        raise UsageError(
-            f"got {type(network).__name__}, expected a Network: build one with mlp(...) or "
-            "network_from_weights(...)"
-        )
+    check_network(network)
     given = np.dtype(getattr(x, "dtype", type(x) if isinstance(x, (int, float)) else object))
     if not jnp.issubdtype(given, jnp.floating):
         raise DtypeError(f"got {what} of type {given}, expected a float array like the weights")
@@ -293,7 +334,7 @@ def forward(network: Network, x: jax.Array | np.ndarray) -> Trace:
     Raises:
         ShapeError: if x or a state does not fit the next layer.
         DtypeError: if x is of another float type than the weights.
-        NonFiniteError: if x holds NaN or infinity.
+        NonFiniteError: if x holds NaN or infinity, or a state becomes NaN.
 
     Example:
         >>> import numpy as np
@@ -302,4 +343,24 @@ def forward(network: Network, x: jax.Array | np.ndarray) -> Trace:
         >>> [float(h[0]) for h in forward(net, np.ones(1, np.float32)).h]
         [1.0, 2.0, 4.0, 8.0]
     """
-    return _forward(network, check_input(network, x))
+    trace = _forward(network, check_input(network, x))
+    if is_concrete(trace):
+        _refuse_nan(trace)
+    return trace
+
+
+def _refuse_nan(trace: Trace) -> None:
+    """Refuse states that are NaN, naming the first.
+
+    Raises:
+        NonFiniteError: if there is one.
+    """
+    number = 0
+    for block in trace.h.blocks:
+        bad = np.isnan(np.asarray(block)).reshape(len(block), -1).any(axis=1)
+        if bad.any():
+            raise NonFiniteError(
+                f"state h_{number + int(np.argmax(bad))} holds NaN, which the input and the weights "
+                "do not: a layer before it overflowed, or its own function gave NaN"
+            )
+        number += len(block)

@@ -21,8 +21,37 @@ from collections.abc import Sequence
 import numpy as np
 
 from gradchain._errors import ShapeError, UsageError
+from gradchain._types import whole_number
 
 Logs = Sequence[float] | np.ndarray
+
+
+def _numbers(name: str, values: object) -> np.ndarray:
+    """Return numbers as a float64 array.
+
+    Raises:
+        UsageError: if they are something else.
+    """
+    try:
+        array = np.asarray(values)
+        if array.dtype.kind in "fiu" or array.dtype.name == "bfloat16":
+            return array.astype(np.float64)
+    except ValueError:
+        pass
+    raise UsageError(f"got {type(values).__name__} as {name}, expected numbers")
+
+
+def _positive(**given: object) -> tuple[float, ...]:
+    """Return finite numbers above zero.
+
+    Raises:
+        UsageError: if one is something else.
+    """
+    for name, value in given.items():
+        number = isinstance(value, (int, float, np.integer, np.floating))
+        if not number or isinstance(value, bool) or not 0 < value < math.inf:
+            raise UsageError(f"got {name}={value!r}, expected a finite number above 0")
+    return tuple(float(value) for value in given.values())  # type: ignore[arg-type]
 
 
 def _logs(name: str, values: Logs) -> np.ndarray:
@@ -32,11 +61,13 @@ def _logs(name: str, values: Logs) -> np.ndarray:
         ShapeError: if there is not one number a layer.
         UsageError: if one is NaN or +inf.
     """
-    array = np.asarray(values, dtype=np.float64)
+    array = _numbers(name, values)
     if array.ndim != 1 or array.size == 0:
         raise ShapeError(f"got {name} of shape {array.shape}, expected (L,) with L at least 1")
-    if np.isnan(array).any():
-        raise UsageError(f"got NaN in {name}, expected natural logarithms (or -inf for zero)")
+    if (np.isnan(array) | np.isposinf(array)).any():
+        raise UsageError(
+            f"got NaN or +inf in {name}, expected natural logarithms (or -inf for zero)"
+        )
     return array
 
 
@@ -65,9 +96,9 @@ def chain_upper(log_weight_norms: Logs, log_slope_bounds: Logs | float) -> np.nd
         True
     """
     weights = _logs("log_weight_norms", log_weight_norms)
-    slopes = np.broadcast_to(np.asarray(log_slope_bounds, np.float64), np.shape(log_slope_bounds))
-    slopes = (
-        np.full(weights.shape, slopes) if slopes.ndim == 0 else _logs("log_slope_bounds", slopes)
+    slopes = _numbers("log_slope_bounds", log_slope_bounds)
+    slopes = _logs(
+        "log_slope_bounds", np.full(weights.shape, slopes) if slopes.ndim == 0 else slopes
     )
     if slopes.shape != weights.shape:
         raise ShapeError(
@@ -140,13 +171,10 @@ def rms_chain_upper(widths: Sequence[int], sigma_w: float, derivative_sup: float
         >>> bool(np.isclose(rms_chain_upper([100] * 11, 1.0, 0.25)[0], 10 * math.log(0.25)))
         True
     """
-    sizes = np.asarray(widths, np.float64)
-    if sizes.ndim != 1 or sizes.size < 2 or (sizes < 1).any():
-        raise UsageError(f"got widths {list(widths)}, expected n_0 .. n_L, each at least 1")
-    if not (sigma_w > 0 and derivative_sup > 0):
-        raise UsageError(
-            f"got sigma_w={sigma_w}, derivative_sup={derivative_sup}, expected both > 0"
-        )
+    sizes = _numbers("widths", widths)
+    if sizes.ndim != 1 or sizes.size < 2 or not ((sizes >= 1) & (sizes < math.inf)).all():
+        raise UsageError(f"got widths {widths!r}, expected n_0 .. n_L, each at least 1")
+    sigma_w, derivative_sup = _positive(sigma_w=sigma_w, derivative_sup=derivative_sup)
     factor = math.log(sigma_w) + math.log(derivative_sup)
     return _suffix_sums(factor + (np.log(sizes[1:]) - np.log(sizes[:-1])) / 2)
 
@@ -177,8 +205,7 @@ def power_upper(
         >>> power_upper(0.25, 2, [0.0, -0.1])[1], power_upper(0.25, 2, [0.69, 0.69])[1]
         (True, False)
     """
-    if not base > 0 or depth < 1:
-        raise UsageError(f"got base={base}, depth={depth}, expected base > 0 and depth at least 1")
+    (base,), depth = _positive(base=base), whole_number("depth", depth)
     values = np.arange(depth, -1, -1) * math.log(base)
     if log_weight_norms is None:
         return values, False

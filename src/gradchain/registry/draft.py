@@ -64,7 +64,7 @@ class Draft:
             "check": Check(rule, None if rule == "equality" else MAX_RELATIVE_WIDTH),
         })
         about = "" if rounded(number).exact else "about "
-        told = self.statement.replace(f"{value}", about + shown(number, uncertainty=False))
+        told = self.statement.replace("{value}", about + shown(number, uncertainty=False))
         return replace(number, statement=told)
 
 

@@ -56,7 +56,10 @@ def read(path: str | os.PathLike[str]) -> Registry:
         RegistryError: the file is not a registry, or holds a record that may not be cited; the text
             names the file and the line.
     """
-    path = Path(path)
+    try:
+        path = Path(path)
+    except TypeError as error:
+        raise RegistryError(f"got {type(path).__name__}, expected the path of a file") from error
     return parse_registry(_bytes_of(path), path.name, str(path))
 
 

@@ -113,6 +113,7 @@ class Number:
 
     def __post_init__(self) -> None:
         """Refuse a record that could not be cited."""
+        _check_types(self)
         _check_texts(self)
         _check_names(self)
         _check_values(self)
@@ -127,6 +128,32 @@ class Number:
     def id(self) -> str:
         """Twelve hexadecimal digits that change whenever any field does (SHA-256 of the record)."""
         return hashlib.sha256(canonical(to_json(self)).encode("ascii")).hexdigest()[:12]
+
+
+_TYPES: dict[str, type | tuple[type, ...]] = {
+    "how": How, "check": Check, "uncertainty": Uncertainty, "enclosure": tuple, "tags": tuple,
+    "digits": int,
+}  # fmt: skip
+
+
+def _check_types(number: Number) -> None:
+    """Refuse fields of the wrong type, before anything is done with them."""
+    for field in fields(number):
+        value, wanted = getattr(number, field.name), _TYPES.get(field.name, str)
+        good = isinstance(value, wanted) or (value is None and field.default is None)
+        if isinstance(value, tuple) and good:
+            good = all(isinstance(item, str) for item in value)
+            good = good and (field.name != "enclosure" or len(value) == 2)
+        if not good:
+            key = number.key if isinstance(number.key, str) else ""
+            refuse(key, field.name, f"got {type(value).__name__}, expected {_words(wanted)}")
+
+
+def _words(wanted: object) -> str:
+    return {str: "text", tuple: "a tuple of texts", int: "a whole number"}.get(
+        wanted,  # type: ignore[arg-type]
+        f"a {getattr(wanted, '__name__', wanted)}",
+    )
 
 
 def _texts(number: Number) -> Iterator[tuple[str, str]]:

@@ -63,7 +63,11 @@ class Shelf(Mapping[str, Number]):
 
         Raises:
             RegistryError: a file is damaged.
+            UsageError: a path is no path.
         """
+        for path in paths:
+            if not isinstance(path, (str, os.PathLike)):
+                raise UsageError(f"got {type(path).__name__}, expected the path of a registry file")
         return cls(
             load(), *(read(path) for path in dict.fromkeys(os.fspath(path) for path in paths))
         )
@@ -230,7 +234,10 @@ def one(shelf: Shelf, query: str) -> str:
 
     Raises:
         UnknownKeyError: nothing, or more than one number, goes by this name.
+        UsageError: the query is not text.
     """
+    if not isinstance(query, str):
+        raise UsageError(f"got {type(query).__name__}, expected a key or an expression as text")
     if query in shelf:
         return query
     found = by_value(shelf, query)

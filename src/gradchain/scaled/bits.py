@@ -12,14 +12,15 @@ Cost: a few integer operations an element. Format facts: IEEE 754-2019, table 3.
 """
 
 import functools
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from gradchain._errors import DtypeError
+from gradchain._errors import DtypeError, UsageError
+from gradchain._types import float_array
 
 
 class Format(NamedTuple):
@@ -57,7 +58,10 @@ def format_of(dtype: object) -> Format:
     Raises:
         DtypeError: for anything but float16, bfloat16, float32 and float64.
     """
-    name = jnp.dtype(dtype).name  # type: ignore[arg-type]
+    try:
+        name = jnp.dtype(dtype).name  # type: ignore[arg-type]
+    except TypeError:
+        name = repr(dtype)
     if name not in FORMATS:
         raise DtypeError(
             f"got dtype {name}, expected one of {', '.join(FORMATS)}: convert with .astype(...)"
@@ -75,6 +79,21 @@ def at_least_float32(dtype: object) -> np.dtype:
         float32 or float64.
     """
     return jnp.dtype(dtype if format_of(dtype).bits > 16 else jnp.float32)  # type: ignore[arg-type]
+
+
+def _whole(exponent: Any) -> jax.Array:
+    """Return exponents as an array of a whole-number type.
+
+    Raises:
+        UsageError: if they are of another type.
+    """
+    kind = getattr(exponent, "dtype", type(exponent))
+    try:
+        if jnp.issubdtype(jnp.dtype(kind), jnp.integer):
+            return jnp.asarray(exponent)
+    except TypeError:
+        pass
+    raise UsageError(f"got exponents of type {kind}, expected whole numbers: an int32 array")
 
 
 def _constant(value: int, like: jax.Array) -> jax.Array:
@@ -112,7 +131,7 @@ def binary_exponent(x: jax.Array) -> jax.Array:
         >>> binary_exponent(jnp.array([1.0, 0.25, 1e-40, 0.0])).tolist()
         [1, -1, -132, 0]
     """
-    x = lax.stop_gradient(x)
+    x = lax.stop_gradient(float_array(x, "x"))
     bits, layout = _bits(x)
     _, biased, fraction = _work(bits, layout)
     leading = layout.bits - lax.clz(fraction).astype(jnp.int32)
@@ -166,7 +185,7 @@ def power_of_two(exponent: jax.Array, dtype: object) -> jax.Array:
         [0.125, 1024.0]
     """
     layout = format_of(dtype)
-    biased = jnp.clip(exponent + layout.bias, 1, 2 * layout.bias)
+    biased = jnp.clip(_whole(exponent) + layout.bias, 1, 2 * layout.bias)
     unsigned = _UNSIGNED[layout.bits]
     bits = biased.astype(unsigned) << jnp.asarray(np.array(layout.precision - 1, unsigned))
     return lax.bitcast_convert_type(bits, jnp.dtype(dtype))  # type: ignore[arg-type]
@@ -205,10 +224,10 @@ def scale(x: jax.Array, exponent: jax.Array) -> jax.Array:
         >>> float(scale(jnp.float32(3.0), jnp.int32(-2)))
         0.75
     """
+    x = float_array(x, "x")
     return join(x, exponent, x.dtype)
 
 
-@jax.custom_jvp
 def split(x: jax.Array) -> tuple[jax.Array, jax.Array]:
     """Take floats apart: x = f * 2**e with 1/2 <= |f| < 1, on the bits.
 
@@ -225,6 +244,12 @@ def split(x: jax.Array) -> tuple[jax.Array, jax.Array]:
         >>> round(float(f), 4), int(e)
         (0.5444, -132)
     """
+    return _split(float_array(x, "x"))
+
+
+@jax.custom_jvp
+def _split(x: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Do what `split` says, for a float array."""
     bits, layout = _bits(x)
     sign, biased, fraction = _work(bits, layout)
     fraction_bits = layout.precision - 1
@@ -242,7 +267,7 @@ def split(x: jax.Array) -> tuple[jax.Array, jax.Array]:
     return jnp.where(keep, x, built), exponent
 
 
-@split.defjvp
+@_split.defjvp
 def _split_jvp(primals: tuple, tangents: tuple) -> tuple[tuple, tuple]:
     (x,), (dx,) = primals, tangents
     fraction, exponent = split(x)
@@ -273,7 +298,9 @@ def join(x: jax.Array, exponent: jax.Array, dtype: object) -> jax.Array:
         >>> float(join(jnp.float32(0.5), jnp.int32(-1), jnp.float16))
         0.25
     """
-    return _join(x, exponent, jnp.dtype(dtype))  # type: ignore[arg-type]
+    format_of(dtype)
+    x = float_array(x, "x")
+    return _join(x, _whole(exponent), jnp.dtype(dtype))  # type: ignore[arg-type]
 
 
 @functools.partial(jax.custom_jvp, nondiff_argnums=(2,))

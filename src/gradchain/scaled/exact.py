@@ -12,7 +12,7 @@ import numpy as np
 
 from gradchain._errors import NonFiniteError, UsageError
 from gradchain._text import form_of, significant
-from gradchain._types import is_concrete
+from gradchain._types import float_array, is_concrete, whole_number
 from gradchain.scaled.bits import format_of
 from gradchain.scaled.value import Scaled
 
@@ -25,7 +25,7 @@ def _entries(value: "Scaled | jax.Array | np.ndarray") -> tuple[list[float], lis
         mantissa = np.asarray(value.mantissa).astype(np.float64)
         exponent = np.broadcast_to(np.asarray(value.exponent), mantissa.shape)
     else:
-        mantissa = np.asarray(value).astype(np.float64)
+        mantissa = np.asarray(float_array(value, "a value")).astype(np.float64)
         exponent = np.zeros(mantissa.shape, np.int32)
     if not np.isfinite(mantissa).all():
         raise NonFiniteError("got NaN or infinity, expected finite values: it has no exact text")
@@ -80,8 +80,9 @@ def to_decimal(value: "Scaled | jax.Array", digits: int | None = None) -> "str |
         >>> to_decimal(jnp.float32(2.0**-100), digits=16)
         '7.888609052210118e-31'
     """
-    if digits is not None and digits < 1:
-        raise UsageError(f"got digits={digits}, expected at least 1")
+    digits = None if digits is None else whole_number("digits", digits)
+    if not isinstance(value, Scaled):
+        value = float_array(value, "a value")
     exact = to_fraction(value)
     precision = format_of(value.dtype).precision
     if isinstance(exact, Fraction):

@@ -18,8 +18,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from gradchain._errors import ShapeError, UsageError
-from gradchain._types import pytree
+from gradchain._errors import DtypeError, ShapeError
+from gradchain._types import float_array, one_of, pytree, whole_number
 from gradchain.scaled import bits
 
 NORMS = ("frobenius", "spectral", "max")
@@ -105,11 +105,10 @@ def from_array(x: jax.Array | np.ndarray, axis: int | tuple[int, ...] | None = N
         >>> s.mantissa.tolist(), int(s.exponent)
         ([0.75, -0.25], 2)
     """
-    x = jnp.asarray(x)
-    fraction, own = bits.split(x)
+    fraction, own = bits.split(float_array(x, "x"))
     present = jnp.where(x_is_zero(fraction), _NOTHING, own)
     if axis is None:
-        group = jnp.max(present) if x.size else jnp.int32(0)
+        group = jnp.max(present) if fraction.size else jnp.int32(0)
     else:
         group = jnp.max(present, axis=axis, keepdims=True, initial=_NOTHING)
     group = jnp.where(group == _NOTHING, 0, group).astype(jnp.int32)
@@ -149,6 +148,19 @@ def _group_axes(value: Scaled) -> tuple[int, ...]:
     )
 
 
+def _require(*values: object) -> None:
+    """Refuse what is not a `Scaled` value.
+
+    Raises:
+        DtypeError: for anything else, a plain array among them.
+    """
+    for value in values:
+        if not isinstance(value, Scaled):
+            raise DtypeError(
+                f"got {type(value).__name__}, expected a Scaled value: write from_array(x)"
+            )
+
+
 def rescale(value: Scaled) -> Scaled:
     """Bring a value to canonical form without rounding it.
 
@@ -158,6 +170,7 @@ def rescale(value: Scaled) -> Scaled:
     Returns:
         The same value, its groups' largest |mantissa| in [1/2, 1).
     """
+    _require(value)
     fraction, own = bits.split(value.mantissa)
     present = jnp.where(x_is_zero(fraction), _NOTHING, own)
     keep = value.exponent.ndim > 0
@@ -178,7 +191,15 @@ def multiply(a: Scaled, b: Scaled) -> Scaled:
 
     Returns:
         The product, in canonical form.
+
+    Raises:
+        ShapeError: if the shapes do not broadcast.
     """
+    _require(a, b)
+    try:
+        jnp.broadcast_shapes(a.shape, b.shape)
+    except ValueError:
+        raise ShapeError(f"got shapes {a.shape} and {b.shape}, which do not broadcast") from None
     return rescale(Scaled(a.mantissa * b.mantissa, a.exponent + b.exponent))
 
 
@@ -191,7 +212,13 @@ def add(a: Scaled, b: Scaled) -> Scaled:
 
     Returns:
         The sum, in canonical form. Error at most one rounding of the larger term.
+
+    Raises:
+        ShapeError: if the shapes differ.
     """
+    _require(a, b)
+    if a.shape != b.shape:
+        raise ShapeError(f"got shapes {a.shape} and {b.shape}, expected the same")
     ea, eb = _aligned_exponent(a), _aligned_exponent(b)
     top = jnp.maximum(ea, eb)
     shift_a, shift_b = (jnp.where(e == _NOTHING, 0, e - top) for e in (ea, eb))
@@ -217,6 +244,7 @@ def total(value: Scaled) -> Scaled:
     Returns:
         A scalar value.
     """
+    _require(value)
     mantissa, exponent = _common(value)
     return rescale(Scaled(jnp.sum(mantissa), exponent))
 
@@ -245,8 +273,8 @@ def norm(value: Scaled, kind: str = "frobenius") -> Scaled:
         >>> float(norm(tiny).to_float()), float(jnp.linalg.norm(jnp.full((16,), 1e-19)))
         (3.999999984016789e-19, 0.0)
     """
-    if kind not in NORMS:
-        raise UsageError(f"got norm {kind!r}, expected one of {', '.join(NORMS)}")
+    _require(value)
+    one_of("norm", kind, NORMS)
     if kind == "spectral" and value.mantissa.ndim != 2:
         raise ShapeError(f"got shape {value.shape}, a spectral norm needs a matrix (rows, columns)")
     mantissa, exponent = _common(value)
@@ -275,6 +303,7 @@ def log_abs(value: Scaled) -> jax.Array:
         Array of the value's shape in at least float32; -inf where the value is zero, with
         derivative 0 there.
     """
+    _require(value)
     wide = value.mantissa.astype(bits.at_least_float32(value.dtype))
     fraction, own = bits.split(wide)
     exponent = own + jnp.broadcast_to(value.exponent, value.shape)
@@ -312,11 +341,15 @@ def matmul(a: Scaled, b: "Scaled | jax.Array") -> Scaled:
         The product in canonical form, grouped like `a`. Rounded like the plain product.
 
     Raises:
-        ShapeError: if b has more than one exponent.
+        ShapeError: if b has more than one exponent, or the shapes do not fit.
     """
+    _require(a)
     right = b if isinstance(b, Scaled) else from_array(b)
     if right.exponent.ndim:
         raise ShapeError("the right factor of a product must have one exponent in all")
+    shapes = a.shape, right.shape
+    if not all(1 <= len(own) <= 2 for own in shapes) or a.shape[-1] != right.shape[0]:
+        raise ShapeError(f"got shapes {a.shape} and {right.shape}, expected (n, k) and (k, m)")
     product = jnp.matmul(a.mantissa, right.mantissa, precision=lax.Precision.HIGHEST)
     left = a.exponent
     if left.ndim and product.ndim < left.ndim:
@@ -334,5 +367,6 @@ def identity(size: int, dtype: object = jnp.float32) -> Scaled:
     Returns:
         The value; exact.
     """
+    size, _ = whole_number("size", size), bits.format_of(dtype)
     half = jnp.asarray(0.5, dtype)  # type: ignore[arg-type]
     return Scaled(jnp.eye(size, dtype=half.dtype) * half, jnp.ones((size, 1), jnp.int32))
