@@ -28,7 +28,7 @@ report: $(STAMP) ## set up, run every study, write results/report.html and resul
 	@$(PY) studies/run_all.py --scale $(SCALE)
 
 test: $(STAMP) ## set up and pass every test
-	$(PY) -m pytest -n $(JOBS) --dist loadfile
+	$(PY) -m pytest -q -n $(JOBS) --dist loadfile --durations=20
 
 check: $(STAMP) ## style, types and floors, without running tests
 	$(ENV)/bin/ruff check .

@@ -53,4 +53,4 @@ def test_the_wheel_cites_a_number_in_a_bare_environment(tmp_path):
     assert "9.77" in said
     assert "upper bound" in said
     listed = run(folder / "bin" / "gradchain", "check", "--level", "quick", cwd=tmp_path)
-    assert "0" in listed
+    assert "agree" in listed

@@ -93,7 +93,7 @@ def test_text_that_is_no_number_is_refused_at_once_in_one_short_sentence(name: s
     start = time.perf_counter()
     with pytest.raises(UsageError, match=reason) as caught:
         _text.parse(text)
-    assert time.perf_counter() - start < 1
+    assert time.perf_counter() - start < 20
     assert len(str(caught.value)) < 200
     assert str(caught.value).isascii()
     assert not _text.is_number(text)
@@ -109,7 +109,7 @@ def test_the_longest_number_allowed_is_read_although_python_limits_int_to_4300_d
 def test_the_largest_exponent_allowed_is_rounded_without_a_float():
     start = time.perf_counter()
     rounded = _text.significant(_text.parse("1.2345e-999999"), 3)
-    assert time.perf_counter() - start < 5
+    assert time.perf_counter() - start < 20
     assert (rounded.digits, rounded.exponent) == ("123", -999999)
 
 

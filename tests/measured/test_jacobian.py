@@ -345,7 +345,7 @@ def test_dying_relu_units_are_no_reason_to_do_the_chain_again():
 BAD = [
     ({"norm": "nuclear"}, UsageError, "expected one of frobenius, spectral, max"),
     ({"how": "magic"}, UsageError, "expected one of auto, autodiff, analytic"),
-    ({"chunk": 0}, UsageError, "at least 1 row"),
+    ({"chunk": 0}, UsageError, "whole number of at least 1"),
     ({"chunk": 2, "norm": "spectral"}, UsageError, "needs all rows"),
     ({"probes": 1}, UsageError, "at least 2"),
 ]

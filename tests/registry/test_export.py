@@ -32,9 +32,14 @@ def nasty():
 
 
 def test_json_reads_back_to_the_same_exact_values(shelf):
-    data = json.loads(
-        export(shelf, "json"), parse_float=lambda text: pytest.fail(f"a float: {text}")
-    )
+    def no_floats(record):
+        # A number's value is text; only the settings of the function that computes it may be floats.
+        rest = {name: part for name, part in record.items() if name != "how"}
+        json.loads(json.dumps(rest), parse_float=lambda text: pytest.fail(f"a float: {text}"))
+
+    data = json.loads(export(shelf, "json"))
+    for record in data["numbers"].values():
+        no_floats(record)
     assert list(data["numbers"]) == list(load())
     for key, number in load().items():
         assert Fraction(data["numbers"][key]["value"]) == number.rational

@@ -46,6 +46,13 @@ def check_all(shelf: Shelf, keys: tuple[str, ...], level: str, files_named: bool
     except KeyboardInterrupt:
         emit(f"stopped; {len(findings)} of {len(chosen)} numbers checked")
         raise
+    except Exception as error:
+        from gradchain.study.surroundings import jax_problem
+
+        problem = jax_problem(error)
+        if problem:
+            raise UsageError(problem) from error
+        raise
     emit(_summary(findings))
     verdicts = {finding.verdict for finding in findings}
     if any(finding.bad for finding in findings):

@@ -107,7 +107,6 @@ class Cell:
 
     def bound(self, depth: int, bound: str) -> Number:
         """Make the median of the sure or the local upper bound."""
-        slope = "sup|phi'|" if bound == "sure" else "max_i|phi'(z_i)|"
         said = (
             "with the supremum of the slope"
             if bound == "sure"
@@ -122,7 +121,6 @@ class Cell:
             f"{said} has the median {{value}}.",
             "A bound on each network's spectral norm, computed in floats.",
             role="upper bound",
-            formula_text=f"median prod {slope} ||W_l||_2",
         )
 
     def slack(self, depth: int, bound: str) -> Number:
@@ -149,7 +147,6 @@ class Cell:
             f"has a Jacobian with spectral norm above {power}.",
             f"{power} bounds the norm only where every ||W_l||_2 is at most 1; these weights have "
             "larger norms.",
-            formula_text=f"P(||dh_{depth}/dh_0||_2 > {power})",
         )
 
     def rms(self, depth: int) -> Number:
@@ -164,7 +161,6 @@ class Cell:
             f"|Jv|/|v| is {{value}} times {power}.",
             "Mean over networks and over directions v. For weights of mean 0 and variance 1/n this "
             "ratio is at most 1, at any width.",
-            formula_text=f"sqrt(E|Jv|^2/|v|^2)/{power}",
         )
 
     def slope(self, layer: int) -> Number:
@@ -176,7 +172,6 @@ class Cell:
             self.how("mean_slope", layer),
             f"In layer {layer} of {self.nets} and {self.width} units a layer, the slope phi'(z) is "
             "{value} on average over the units.",
-            formula_text=f"mean |phi'(z_{layer})|",
             digits=4,
         )
 

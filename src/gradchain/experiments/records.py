@@ -7,6 +7,7 @@ checks of a normal estimate.
 from dataclasses import replace
 
 from gradchain._result import Result
+from gradchain.experiments.formulas import formulas
 from gradchain.registry.display import shown
 from gradchain.registry.record import Check, How, Number
 
@@ -57,7 +58,7 @@ def _told(
     statement: str,
     fields: dict[str, object],
 ) -> Number:
-    given: dict[str, object] = {"digits": 3, **fields}
+    given: dict[str, object] = {"digits": 3, **formulas(key), **fields}
     number = Number(
         key=key,
         kind=kind,

@@ -186,26 +186,22 @@ def neuron_numbers() -> list[Number]:
             "A sigmoid neuron lets a gradient pass undiminished for the widest range of inputs at the "
             "weight {value}.",
             "Range of inputs a with |w sigma'(w a + b)| >= 1, longest over w; the bias only shifts it.",
-            "4*cosh(u)^2, 2*u*tanh(u) = 1",
         ),
         "window.length": (
             "Even at its best weight, a sigmoid neuron lets a gradient pass undiminished only for "
             "inputs within a range of length {value}.",
             "Largest length over w of the range of a with |w sigma'(w a + b)| >= 1. The outputs of "
             "sigmoid units fill a range of length 1.",
-            "u/cosh(u)^2, 2*u*tanh(u) = 1",
         ),
         "factor.weight": (
             "A sigmoid neuron without bias, whose input is 1/2, passes the most gradient at the "
             "weight {value}.",
             "Maximum over w of w sigma'(w/2).",
-            "4*u, 2*u*tanh(u) = 1",
         ),
         "factor.size": (
             "A sigmoid neuron without bias, whose input is 1/2, passes at most {value} of a gradient, "
             "whatever its weight.",
             "Maximum over w of w sigma'(w/2).",
-            "u/cosh(u)^2, 2*u*tanh(u) = 1",
         ),
     }
     return [
@@ -216,12 +212,11 @@ def neuron_numbers() -> list[Number]:
             "1e-12",
             said,
             conditions=conditions,
-            formula_text=formula,
             digits=4,
             study="saturation",
             tags=("sigmoid", "neuron", "weights", "saturation"),
         )
-        for quantity, (said, conditions, formula) in words.items()
+        for quantity, (said, conditions) in words.items()
     ]
 
 

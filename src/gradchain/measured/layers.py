@@ -20,10 +20,19 @@ from typing import Any, Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
 
-from gradchain._errors import ShapeError
+from gradchain._errors import ActivationError, DtypeError, ShapeError, UsageError
+from gradchain._types import one_of
 from gradchain.activations import Activation
+
+_PYTHON_ON_TRACERS = (
+    jax.errors.TracerBoolConversionError,
+    jax.errors.TracerArrayConversionError,
+    jax.errors.TracerIntegerConversionError,
+    jax.errors.ConcretizationTypeError,
+)
 
 Params = Any
 """A pytree of arrays."""
@@ -48,6 +57,48 @@ def _activate(activation: Activation, z: jax.Array, params: dict) -> jax.Array:
     return activation(z, *(params[name] for name, _ in activation.trainable))
 
 
+def _require_activation(given: object) -> None:
+    """Refuse what is not an `Activation`, a name among them.
+
+    Raises:
+        ActivationError: for anything else.
+    """
+    if not isinstance(given, Activation):
+        raise ActivationError(
+            f"got {given!r} as a layer's activation, expected an Activation: activations.get(name)"
+        )
+
+
+def _weight(params: object, layer: str) -> jax.Array:
+    """Return params["weight"].
+
+    Raises:
+        UsageError: if there is none.
+    """
+    weight = params.get("weight") if isinstance(params, dict) else None
+    if weight is None:
+        raise UsageError(f'layer {layer} needs params {{"weight": ...}}, and got none')
+    return weight
+
+
+def _spread(params: dict, name: str, shape: tuple[int, ...]) -> jax.Array:
+    """Spread a layer's own vector over a state.
+
+    Returns:
+        An array of the state's shape.
+
+    Raises:
+        ShapeError: if it does not fit.
+    """
+    try:
+        return jnp.broadcast_to(params[name], shape)
+    except ValueError:
+        raise ShapeError(
+            f"got {name} of shape {params[name].shape} for a state of shape {shape}, expected "
+            f"{shape[-1:]}"
+        ) from None
+
+
 @dataclass(frozen=True)
 class Dense:
     """h -> phi(z), z = W h + b; params {"weight": (fan_out, fan_in), "bias": (fan_out,) or absent}.
@@ -58,6 +109,10 @@ class Dense:
 
     activation: Activation
 
+    def __post_init__(self) -> None:
+        """Check the activation."""
+        _require_activation(self.activation)
+
     @property
     def name(self) -> str:
         """Short name for tables and messages."""
@@ -65,16 +120,16 @@ class Dense:
 
     def preactivation(self, params: dict, h: jax.Array) -> jax.Array:
         """Return z = W h + b, shape (..., fan_out)."""
-        weight = params["weight"]
+        weight = _weight(params, self.name)
         if h.ndim == 0 or h.shape[-1] != weight.shape[1]:
             raise ShapeError(
                 f"got a state of shape {h.shape} for a weight of shape {weight.shape} "
                 f"(fan_out, fan_in), expected {weight.shape[1]} entries along the last axis"
             )
-        z = jnp.matmul(h, params["weight"].T, precision=lax.Precision.HIGHEST)
+        z = jnp.matmul(h, weight.T, precision=lax.Precision.HIGHEST)
         if "bias" not in params:
             return z
-        return z + jnp.broadcast_to(params["bias"], z.shape)
+        return z + _spread(params, "bias", z.shape)
 
     def slopes(self, params: dict, z: jax.Array) -> jax.Array:
         """Return phi'(z), of z's shape."""
@@ -116,6 +171,8 @@ class Chained:
 
     def __call__(self, params: tuple, h: jax.Array) -> jax.Array:
         """Return the state after the last layer."""
+        if len(params) != len(self.layers):
+            raise UsageError(f"got {len(params)} params for {len(self.layers)} layers in a chain")
         for layer, own in zip(self.layers, params, strict=True):
             h = layer(own, h)
         return h
@@ -134,7 +191,13 @@ class Residual:
 
     def __call__(self, params: Params, h: jax.Array) -> jax.Array:
         """Return h + F(h)."""
-        return h + self.branch(params, h)
+        out = self.branch(params, h)
+        if out.shape != h.shape:
+            raise ShapeError(
+                f"got {out.shape} out of {self.branch.name} for a state of shape {h.shape}: a skip "
+                "adds the two, so the branch must keep the shape"
+            )
+        return h + out
 
 
 def _standardize(params: dict, h: jax.Array, axis: int, epsilon: float) -> jax.Array:
@@ -144,9 +207,9 @@ def _standardize(params: dict, h: jax.Array, axis: int, epsilon: float) -> jax.A
     variance = jnp.mean(centred * centred, axis=axis, keepdims=True)
     out = centred / jnp.broadcast_to(jnp.sqrt(variance + epsilon), h.shape)
     if "gain" in params:
-        out = out * jnp.broadcast_to(params["gain"], out.shape)
+        out = out * _spread(params, "gain", out.shape)
     if "shift" in params:
-        out = out + jnp.broadcast_to(params["shift"], out.shape)
+        out = out + _spread(params, "shift", out.shape)
     return out
 
 
@@ -202,6 +265,11 @@ class Convolution:
     activation: Activation
     padding: str = "SAME"
 
+    def __post_init__(self) -> None:
+        """Check activation and padding."""
+        _require_activation(self.activation)
+        one_of("padding", self.padding, ("SAME", "VALID", "CIRCULAR"))
+
     @property
     def name(self) -> str:
         """Short name for tables and messages."""
@@ -209,7 +277,12 @@ class Convolution:
 
     def linear(self, params: dict, h: jax.Array) -> jax.Array:
         """Return K * h, the linear part."""
-        kernel = params["weight"]
+        kernel = _weight(params, self.name)
+        if h.ndim < 2 or kernel.ndim != h.ndim + 1 or kernel.shape[1] != h.shape[0]:
+            raise ShapeError(
+                f"got a state of shape {h.shape} for a kernel of shape {kernel.shape}, expected "
+                "(channels, *space) and (out, channels, *window)"
+            )
         padding = self.padding
         if padding == "CIRCULAR":
             widths = [((k - 1) // 2, k // 2) for k in kernel.shape[2:]]
@@ -248,6 +321,23 @@ class Custom:
     function: Callable[[Params, jax.Array], jax.Array]
     name: str = "custom"
 
+    def __post_init__(self) -> None:
+        """Check that it is a function."""
+        if not callable(self.function):
+            raise UsageError(f"got {self.function!r}, expected a function (params, h) -> h")
+
     def __call__(self, params: Params, h: jax.Array) -> jax.Array:
         """Return function(params, h)."""
-        return self.function(params, h)
+        try:
+            out = self.function(params, h)
+        except _PYTHON_ON_TRACERS:
+            raise UsageError(
+                f"layer {self.name} looks at the values of h in Python or NumPy; use jnp.where, "
+                "lax.cond and jnp functions, so that it can be compiled"
+            ) from None
+        if not isinstance(out, (jax.Array, np.ndarray)) or out.dtype != h.dtype:
+            got = getattr(out, "dtype", type(out).__name__)
+            raise DtypeError(
+                f"layer {self.name} gave {got}, expected one array of {h.dtype} like h"
+            )
+        return jnp.asarray(out)

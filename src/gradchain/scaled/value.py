@@ -44,7 +44,7 @@ class Scaled:
         ...     product = multiply(product, quarter)
         >>> from gradchain.scaled import to_decimal
         >>> to_decimal(product, digits=4)
-        '8.71e-603'
+        '8.710e-603'
     """
 
     mantissa: jax.Array
@@ -270,8 +270,9 @@ def norm(value: Scaled, kind: str = "frobenius") -> Scaled:
     Example:
         >>> import jax.numpy as jnp
         >>> tiny = from_array(jnp.full((16,), 1e-19, jnp.float32))
-        >>> float(norm(tiny).to_float()), float(jnp.linalg.norm(jnp.full((16,), 1e-19)))
-        (3.999999984016789e-19, 0.0)
+        >>> from gradchain.scaled import to_decimal
+        >>> to_decimal(norm(tiny), digits=3), float(jnp.linalg.norm(jnp.full((16,), 1e-19)))
+        ('4.00e-19', 0.0)
     """
     _require(value)
     one_of("norm", kind, NORMS)

@@ -18,6 +18,7 @@ from gradchain.study.identity import Identity, differences, identify
 from gradchain.study.lock import hold
 from gradchain.study.model import Cell, Results, Study, check_seed
 from gradchain.study.outputs import NUMBERS, SETTINGS, state_of
+from gradchain.study.surroundings import jax_problem
 
 CELLS = "cells"
 ASIDE = "aside"
@@ -180,6 +181,9 @@ def _compute(
             except Exception as error:
                 if isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in str(error):
                     raise OutputError(_too_large(study, cell)) from error
+                problem = jax_problem(error)
+                if problem:
+                    raise UsageError(f"{study.name}: {problem}") from error
                 raise
             arrays[_DEVICE] = list(_device().encode())
             save_cell(store, texts[cell.name], arrays)
