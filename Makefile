@@ -21,7 +21,7 @@ first: $(STAMP) ## set up, run two small studies (within 2 minutes), say what to
 	@echo "Open results/smoke/report.html in a browser."
 	@echo "Use the environment:   . $(ENV)/bin/activate"
 	@echo "Cite a number:         gradchain cite sigmoid.chain.bound.n5"
-	@echo "Run one study:         python studies/whisper_chain.py --scale smoke"
+	@echo "Turn a knob:           python studies/whisper_chain.py --depth 200 --out results/mine"
 	@echo "Everything:            make report"
 
 report: $(STAMP) ## set up, run every study, write results/report.html and results/report.md

@@ -76,6 +76,19 @@ def pytree(cls: type[_T]) -> type[_T]:
     return frozen
 
 
+def in_short(value: object) -> str:
+    """Write any value on one line for a message.
+
+    Args:
+        value: what was given.
+
+    Returns:
+        Its `repr`, at most 80 characters of it.
+    """
+    text = " ".join(repr(value).split())
+    return text if len(text) <= 80 else text[:77] + "..."
+
+
 def whole_number(name: str, value: object, least: int = 1) -> int:
     """Return a whole number, or say what it is instead.
 
@@ -92,7 +105,9 @@ def whole_number(name: str, value: object, least: int = 1) -> int:
     """
     whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
     if not whole or value < least:  # type: ignore[operator]
-        raise UsageError(f"got {name}={value!r}, expected a whole number of at least {least}")
+        raise UsageError(
+            f"got {name}={in_short(value)}, expected a whole number of at least {least}"
+        )
     return int(value)  # type: ignore[arg-type]
 
 
@@ -111,7 +126,7 @@ def one_of(name: str, value: object, allowed: tuple[str, ...]) -> str:
         UsageError: if it is none of them.
     """
     if not isinstance(value, str) or value not in allowed:
-        raise UsageError(f"got {name}={value!r}, expected one of {', '.join(allowed)}")
+        raise UsageError(f"got {name}={in_short(value)}, expected one of {', '.join(allowed)}")
     return value
 
 
@@ -149,10 +164,13 @@ def float_array(x: Any, what: str) -> jax.Array:
         DtypeError: if it is not numeric, not of a float type, or float64 while JAX is in 32-bit
             mode, which would narrow it in silence.
     """
+    kind = getattr(x, "dtype", type(x).__name__)
+    known = isinstance(x, (jax.Array, np.ndarray, np.generic, int, float, list, tuple))
+    if not known and not hasattr(x, "__array__"):
+        raise DtypeError(f"got {what} of type {kind}, expected a float array")
     try:
         array = jax.numpy.asarray(x)
     except (TypeError, ValueError):
-        kind = getattr(x, "dtype", None) or type(x).__name__
         raise DtypeError(f"got {what} of type {kind}, expected a float array") from None
     if not jax.numpy.issubdtype(array.dtype, jax.numpy.floating):
         raise DtypeError(

@@ -26,7 +26,7 @@ def assert_within(b):
     assert (b.slack >= -b.tolerance).all()
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(
     seed=st.integers(0, 100_000),
     name=st.sampled_from(activations.NAMES),

@@ -1,6 +1,7 @@
 """How do readings of single arrays become the rows of a diagnosis, and which leaves are read at all?"""
 
 import math
+import re
 from collections.abc import Sequence
 
 import jax.numpy as jnp
@@ -76,6 +77,12 @@ def check_layers(chosen: list[Layer], left: list[str], notes: list[str]) -> None
     if not chosen:
         raise UsageError(
             f"got no layers: layers= leaves out all {len(left)} parameters, such as {some(left, 3)}"
+        )
+    names = [layer.name for layer in chosen]
+    if len(names) > 1 and names == sorted(names) and not all(re.search(r"\d", n) for n in names):
+        notes.append(
+            "the names of the layers carry no numbers, so they are in alphabetical order: if that is "
+            "not the network's order, pass order=[first, ..., last]"
         )
     if left:
         notes.append(f"{len(left)} parameters belong to no layer and are left out: {some(left)}")

@@ -14,6 +14,7 @@ A custom layer has no bound: it is refused.
 """
 
 import math
+from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -34,7 +35,6 @@ from gradchain.measured.layers import (
 )
 from gradchain.measured.network import Network, forward
 from gradchain.predicted import bounds
-from gradchain.scaled import bits, from_array, log_abs
 
 # c of the comparison tolerance c L n eps: products of L matrices of side n, their norms and slopes.
 ROUNDING = 8.0
@@ -71,6 +71,23 @@ class ChainBounds:
     tolerance: float
     chain: Chain
 
+    def __repr__(self) -> str:
+        """Return a small table, in powers of ten, of the whole chain dh_L/dh_0."""
+        rows = {
+            "lower bound": self.log_lower,
+            "exact": self.log_exact,
+            "local upper bound": self.log_upper_local,
+            "upper bound": self.log_upper,
+            "sup|phi'|^L": self.log_slope_power,
+        }
+        lines = [f"  {name:<18} {v[0] / math.log(10):.4g}" for name, v in rows.items()]
+        told = "is" if self.power_is_bound else "is not"
+        head = f"ChainBounds of {self.log_exact.size - 1} layers, log10 ||dh_L/dh_0||_2:"
+        tail = (
+            f"  the last {told} a bound for these weights; all layers: .log_exact, .log_upper, ..."
+        )
+        return "\n".join([head, *lines, tail])
+
     @property
     def slack(self) -> np.ndarray:
         """How many nats the sure bound lies above the exact value, (L+1,)."""
@@ -94,10 +111,11 @@ def _log(value: float) -> float:
 
 def _singular_range(matrix: jax.Array) -> tuple[float, float, float]:
     """Return logs of the largest singular value, of inf|Av|/|v| and of inf|A^T u|/|u|."""
-    value = from_array(matrix)
-    wide = value.mantissa.astype(bits.at_least_float32(matrix.dtype))
-    singular = np.asarray(jnp.linalg.svd(wide, compute_uv=False), np.float64)
-    shift = int(value.exponent) * math.log(2.0) if np.any(singular) else 0.0
+    # On the host in float64: no compilation, and a channel of its own beside the chain's float32.
+    entries = np.asarray(matrix).astype(np.float64)
+    power = int(np.frexp(np.abs(entries).max())[1])
+    singular = np.linalg.svd(np.ldexp(entries, -power), compute_uv=False)
+    shift = power * math.log(2.0)
     fan_out, fan_in = matrix.shape
     smallest = _log(float(singular[-1])) + shift
     return (
@@ -107,10 +125,16 @@ def _singular_range(matrix: jax.Array) -> tuple[float, float, float]:
     )
 
 
+@partial(jax.jit, static_argnums=0)
+def _slopes(layer: Dense | Convolution, params: dict, h: jax.Array) -> jax.Array:
+    """Return phi'(z) at a state, compiled once for all layers of a kind and shape."""
+    return layer.slopes(params, layer.preactivation(params, h))
+
+
 def _slope_range(slopes: jax.Array) -> tuple[float, float]:
     """Return logs of the largest and smallest |phi'(z)|."""
-    logs = np.asarray(log_abs(from_array(slopes, axis=())), np.float64)
-    return float(logs.max()), float(logs.min())
+    size = np.abs(np.asarray(slopes).astype(np.float64))
+    return _log(float(size.max())), _log(float(size.min()))
 
 
 def _matrix(layer: Dense | Convolution, params: dict, h: jax.Array) -> jax.Array:
@@ -138,7 +162,7 @@ def _sup(layer: Dense | Convolution, params: dict) -> float:
 def _affine_sizes(layer: Dense | Convolution, params: dict, h: jax.Array) -> Sizes:
     """Return the sizes of phi(W h + b)."""
     largest, stretch, transposed = _singular_range(_matrix(layer, params, h))
-    top, bottom = _slope_range(layer.slopes(params, layer.preactivation(params, h)))
+    top, bottom = _slope_range(_slopes(layer, params, h))
     return Sizes(
         largest + _sup(layer, params),
         largest + top,

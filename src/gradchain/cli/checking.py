@@ -64,6 +64,7 @@ def check_all(shelf: Shelf, keys: tuple[str, ...], level: str, files_named: bool
         return 4
     if keys and verdicts == {"skipped"}:
         raise UsageError("nothing was recomputed: these numbers need JAX; add --level full")
+    emit("skipped numbers need JAX and minutes: add --level full")
     return 0
 
 

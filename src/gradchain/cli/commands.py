@@ -73,13 +73,12 @@ def cite(
     from gradchain.registry.cite import of
 
     shelf = Shelf.open(*registry)
+    meant = one(shelf, key)
+    emit(of(shelf, meant).form(format))
     if key not in shelf and format in {"text", "ascii"}:
-        keys = by_value(shelf, key)
-        if len(keys) > 1:
-            emit(f"{clean(key)} is the value of {len(keys)} numbers; cite one of:")
-            _table(shelf, keys)
-            return OK
-    emit(of(shelf, one(shelf, key)).form(format))
+        others = [other for other in by_value(shelf, key) if other != meant]
+        if others:
+            emit(f"  same value  {', '.join(others)}")
     return OK
 
 

@@ -148,6 +148,11 @@ def network_from_weights(
     if depth == 0:
         raise UsageError("got no weights (depth 0), expected at least one (fan_out, fan_in) array")
     given = [None] * depth if biases is None else _listed("biases", biases)
+    if callable(activation) and not isinstance(activation, Activation):
+        raise UsageError(
+            f"got the function {getattr(activation, '__name__', activation)!r} as activation, expected "
+            "a name or an Activation: wrap it by gch.activations.from_function('name', function)"
+        )
     named = isinstance(activation, (str, Activation))
     kinds = [activation] * depth if named else _listed("activation", activation)
     if len(given) != depth or len(kinds) != depth:

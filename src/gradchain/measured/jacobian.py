@@ -72,6 +72,16 @@ class Chain:
         """Number of layers L."""
         return self.norms.mantissa.shape[-1] - 1
 
+    def __repr__(self) -> str:
+        """Return a line that says what is inside."""
+        if not is_concrete(self) or self.norms.mantissa.ndim != 1:
+            return f"Chain(norm={self.norm!r}, norms of shape {self.norms.shape})"
+        log10 = np.asarray(self.log_norms, np.float64) / np.log(10.0)
+        return (
+            f"Chain({self.depth} layers, {self.kind} {self.norm} norms: log10 ||dh_L/dh_0|| = "
+            f"{log10[0]:.4g}; .log_norms (natural), .norms, .jacobian {self.jacobian.shape})"
+        )
+
     @property
     def tolerance(self) -> float:
         """How far a logarithm may be off through rounding: 4 L n eps, n the largest side met."""

@@ -17,7 +17,7 @@ from jax import lax
 
 from gradchain._errors import DtypeError, NonFiniteError, ShapeError, UsageError
 from gradchain._types import is_concrete, pytree, static
-from gradchain.measured.layers import Layer
+from gradchain.measured.layers import Dense, Layer, LayerNorm
 
 
 @pytree
@@ -83,6 +83,11 @@ class Run:
 
     def __post_init__(self) -> None:
         """Check the parameters."""
+        if not isinstance(self.layer, Layer):
+            raise UsageError(
+                f"got {type(self.layer).__name__} as layer, expected a layer such as Dense(...): wrap "
+                "a function (params, h) -> h as gch.Custom(function)"
+            )
         leaves = jax.tree.leaves(self.params)
         sizes = {np.shape(leaf)[:1] for leaf in leaves}
         if len(sizes) > 1 or (leaves and sizes != {(self.length,)}):
@@ -245,7 +250,7 @@ def check_input(network: Network, x: Any, what: str = "the input x") -> jax.Arra
     Raises:
         DtypeError: if it is no float array, or of another type than the weights.
         NonFiniteError: if it holds NaN or infinity.
-        ShapeError: if it is empty.
+        ShapeError: if it is empty, or a batch where one example is expected.
     """
     check_network(network)
     given = np.dtype(getattr(x, "dtype", type(x) if isinstance(x, (int, float)) else object))
@@ -258,9 +263,24 @@ def check_input(network: Network, x: Any, what: str = "the input x") -> jax.Arra
         )
     if np.size(x) == 0:
         raise ShapeError(f"got {what} of shape {np.shape(x)}, expected at least one entry")
+    if np.ndim(x) > 1 and all(_takes_vectors(run.layer) for run in network.runs):
+        raise ShapeError(
+            f"got {what} of shape {np.shape(x)}, expected one example (a vector): for a batch write "
+            "jax.vmap(lambda x: ...)(batch); only with batch norm is the batch the state"
+        )
     if is_concrete(x):
         check_finite(x, what)
     return x if isinstance(x, jax.Array) else jnp.asarray(x)
+
+
+def _takes_vectors(layer: Any) -> bool:
+    """Say whether a layer is made of dense layers and layer norms alone, so that states are vectors."""
+    parts = getattr(layer, "layers", None) or [
+        part for part in (getattr(layer, "branch", None), getattr(layer, "layer", None)) if part
+    ]
+    if parts:
+        return all(_takes_vectors(part) for part in parts)
+    return isinstance(layer, (Dense, LayerNorm))
 
 
 def _first(params: object) -> object:

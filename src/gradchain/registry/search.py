@@ -233,7 +233,7 @@ def one(shelf: Shelf, query: str) -> str:
         A key of the shelf.
 
     Raises:
-        UnknownKeyError: nothing, or more than one number, goes by this name.
+        UnknownKeyError: nothing goes by this name, or several numbers with equally plain keys.
         UsageError: the query is not text.
     """
     if not isinstance(query, str):
@@ -241,9 +241,11 @@ def one(shelf: Shelf, query: str) -> str:
     if query in shelf:
         return query
     found = by_value(shelf, query)
-    if len(found) == 1:
-        return found[0]
     if found:
+        # The plainest key is meant: (1/4)^5 is the bound itself before it is the bound of an average.
+        found = sorted(found, key=lambda key: key.count("."))
+        if len(found) == 1 or found[0].count(".") < found[1].count("."):
+            return found[0]
         listed = ", ".join(found[:5]) + (", ..." if len(found) > 5 else "")
         raise UnknownKeyError(
             f"{shorten(query)} is the value of {len(found)} numbers; name one of: {listed}",

@@ -206,7 +206,8 @@ def _footer(study: StudyPage) -> str:
     where = ", ".join(map(str, devices)) if isinstance(devices, list) else ""
     words = (
         f"Run at {study.summary.get('scale')} scale with seed {study.summary.get('seed')} ({used}; "
-        f"computed by {where}). Data: {data}. Again: python studies/{study.name}.py"
+        f"computed by {where}). Data: {data}. Again: python studies/{study.name}.py "
+        f"--scale {study.summary.get('scale')}"
     )
     return f'<p class="small">{html_text(words)}</p>\n'
 

@@ -81,7 +81,7 @@ def load_cell(folder: Path, identity: str) -> dict[str, np.ndarray] | str | None
             if sum(item.file_size for item in archive.infolist()) > _SIZE_LIMIT:
                 return "too large"
         with np.load(path, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
+            arrays = {name: np.asarray(file[name]) for name in file.files}
     except FileNotFoundError:
         return None
     # A damaged archive raises half a dozen kinds of error, zlib's among them.

@@ -1,0 +1,135 @@
+"""Does any bad input make gradchain fall over? 100 000 drawn ones, by target, then a table.
+
+An input may be accepted, or refused with one sentence (a GradchainError, or an exit code from 1 to 4
+with the sentence on standard error). Anything else is an offence: another exception, a traceback, a
+NaN in a result although none was put in, more than one line, or no answer within the alarm. Draws
+change values, types and words, hardly ever shapes, so that little is compiled. Exit code 1 with the
+first offenders. Some 5 minutes.
+
+python benchmarks/fuzz.py [--share 1.0] [--seed 0] [--only registry ...]
+"""
+
+import argparse
+import os
+import pathlib
+import random
+import signal
+import sys
+import tempfile
+import time
+import traceback
+from collections import Counter
+from collections.abc import Callable
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+
+import fuzz_draws as draws
+from timing import table
+
+from gradchain._errors import GradchainError
+
+ALARM = 60
+LONGEST = 3000
+
+# target -> (draws, maker of one draw)
+TARGETS: dict[str, tuple[int, Callable[[random.Random], Callable[[], object]]]] = {
+    "registry file": (24_000, draws.registry_file),
+    "record": (24_000, draws.record),
+    "number and expression text": (20_000, draws.text),
+    "marks in notes": (4_000, draws.notes),
+    "command line, in process": (11_700, draws.command),
+    "command line, whole process": (300, draws.process),
+    "scaled values": (8_000, draws.scaled_call),
+    "networks and chains": (7_000, draws.core_call),
+    "names and noun tables": (1_000, draws.noun_call),
+}
+
+
+class Hang(Exception):
+    """No answer within the alarm."""
+
+
+def _alarm(number: int, frame: object) -> None:
+    raise Hang(f"no answer within {ALARM} s")
+
+
+def outcome(call: Callable[[], object]) -> str:
+    """Run one draw: `accepted`, `refused`, or what is wrong.
+
+    `Offence` is what the draws themselves raise when a result is not as it must be.
+    """
+    signal.setitimer(signal.ITIMER_REAL, ALARM)
+    try:
+        verdict = call()
+        signal.setitimer(signal.ITIMER_REAL, 0)
+    except GradchainError as error:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        said = str(error)
+        if not said.strip() or "\n" in said or len(said) > LONGEST:
+            return f"a bad sentence: {said[:300]!r}"
+        return "refused"
+    except BaseException as error:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        if isinstance(error, KeyboardInterrupt):
+            raise
+        place = traceback.extract_tb(error.__traceback__)
+        own = [frame for frame in place if "gradchain" in frame.filename]
+        where = f" at {pathlib.Path(own[-1].filename).name}:{own[-1].lineno}" if own else ""
+        return f"{type(error).__name__}{where}: {str(error)[:300]}"
+    return "refused" if verdict == "refused" else "accepted"
+
+
+def main() -> int:
+    """Draw, count, print; return the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--share", type=float, default=1.0, help="part of the draws to make")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--only", nargs="*", default=list(TARGETS), help="targets that begin so")
+    options = parser.parse_args()
+    signal.signal(signal.SIGALRM, _alarm)
+    rows, offenders, begun = [], [], time.perf_counter()
+    with tempfile.TemporaryDirectory() as folder:
+        os.chdir(folder)
+        draws.prepare(pathlib.Path(folder))
+        for name, (count, make) in TARGETS.items():
+            if not name.startswith(tuple(options.only)):
+                continue
+            chance, seen, start = (
+                random.Random(f"{options.seed} {name}"),
+                Counter(),
+                time.perf_counter(),
+            )
+            for number in range(max(1, round(count * options.share))):
+                call = make(chance)
+                said = outcome(call)
+                if said not in {"accepted", "refused"}:
+                    offenders.append(f"{name}, draw {number}: {said}\n    {draws.describe(call)}")
+                    said = "offence"
+                seen[said] += 1
+            took = time.perf_counter() - start
+            rows.append([
+                name,
+                seen.total(),
+                seen["refused"],
+                seen["accepted"],
+                seen["offence"],
+                f"{took:.0f}",
+            ])
+        os.chdir("/")
+    rows.append([
+        "all",
+        *(sum(row[i] for row in rows) for i in range(1, 5)),
+        f"{time.perf_counter() - begun:.0f}",
+    ])
+    print(table(["target", "draws", "refused", "accepted", "offences", "seconds"], rows))
+    kinds: Counter[str] = Counter()
+    for line in offenders:
+        kind = line.split(": ", 2)[1][:60]
+        kinds[kind] += 1
+        if kinds[kind] <= 2 and len(kinds) <= 30:
+            print(line)
+    return 1 if offenders else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
