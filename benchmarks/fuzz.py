@@ -23,7 +23,8 @@ from collections.abc import Callable
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
-import fuzz_draws as draws
+import fuzz_arrays as arrays
+import fuzz_texts as texts
 from timing import table
 
 from gradchain._errors import GradchainError
@@ -33,30 +34,30 @@ LONGEST = 3000
 
 # target -> (draws, maker of one draw)
 TARGETS: dict[str, tuple[int, Callable[[random.Random], Callable[[], object]]]] = {
-    "registry file": (24_000, draws.registry_file),
-    "record": (24_000, draws.record),
-    "number and expression text": (20_000, draws.text),
-    "marks in notes": (4_000, draws.notes),
-    "command line, in process": (11_700, draws.command),
-    "command line, whole process": (300, draws.process),
-    "scaled values": (8_000, draws.scaled_call),
-    "networks and chains": (7_000, draws.core_call),
-    "names and noun tables": (1_000, draws.noun_call),
+    "registry file": (26_000, texts.registry_file),
+    "record": (26_000, texts.record),
+    "number and expression text": (22_000, texts.text),
+    "marks in notes": (4_000, texts.notes),
+    "command line, in process": (11_700, texts.command),
+    "command line, whole process": (300, texts.process),
+    "scaled values": (5_000, arrays.scaled_call),
+    "networks and chains": (4_000, arrays.core_call),
+    "names and noun tables": (1_000, arrays.noun_call),
 }
 
 
-class Hang(Exception):
+class HangError(Exception):
     """No answer within the alarm."""
 
 
 def _alarm(number: int, frame: object) -> None:
-    raise Hang(f"no answer within {ALARM} s")
+    raise HangError(f"no answer within {ALARM} s")
 
 
 def outcome(call: Callable[[], object]) -> str:
     """Run one draw: `accepted`, `refused`, or what is wrong.
 
-    `Offence` is what the draws themselves raise when a result is not as it must be.
+    `OffenceError` is what the draws themselves raise when a result is not as it must be.
     """
     signal.setitimer(signal.ITIMER_REAL, ALARM)
     try:
@@ -90,7 +91,7 @@ def main() -> int:
     rows, offenders, begun = [], [], time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)
-        draws.prepare(pathlib.Path(folder))
+        texts.prepare(pathlib.Path(folder))
         for name, (count, make) in TARGETS.items():
             if not name.startswith(tuple(options.only)):
                 continue
@@ -103,7 +104,7 @@ def main() -> int:
                 call = make(chance)
                 said = outcome(call)
                 if said not in {"accepted", "refused"}:
-                    offenders.append(f"{name}, draw {number}: {said}\n    {draws.describe(call)}")
+                    offenders.append(f"{name}, draw {number}: {said}\n    {texts.describe(call)}")
                     said = "offence"
                 seen[said] += 1
             took = time.perf_counter() - start

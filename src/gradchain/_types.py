@@ -170,7 +170,7 @@ def float_array(x: Any, what: str) -> jax.Array:
         raise DtypeError(f"got {what} of type {kind}, expected a float array")
     try:
         array = jax.numpy.asarray(x)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise DtypeError(f"got {what} of type {kind}, expected a float array") from None
     if not jax.numpy.issubdtype(array.dtype, jax.numpy.floating):
         raise DtypeError(

@@ -24,7 +24,7 @@ import numpy as np
 from jax import lax
 
 from gradchain._errors import ActivationError, DtypeError, ShapeError, UsageError
-from gradchain._types import one_of
+from gradchain._types import in_short, one_of
 from gradchain.activations import Activation
 
 _PYTHON_ON_TRACERS = (
@@ -65,7 +65,8 @@ def _require_activation(given: object) -> None:
     """
     if not isinstance(given, Activation):
         raise ActivationError(
-            f"got {given!r} as a layer's activation, expected an Activation: activations.get(name)"
+            f"got {in_short(given)} as a layer's activation, expected an Activation: "
+            "activations.get(name)"
         )
 
 
@@ -324,7 +325,7 @@ class Custom:
     def __post_init__(self) -> None:
         """Check that it is a function."""
         if not callable(self.function):
-            raise UsageError(f"got {self.function!r}, expected a function (params, h) -> h")
+            raise UsageError(f"got {in_short(self.function)}, expected a function (params, h) -> h")
 
     def __call__(self, params: Params, h: jax.Array) -> jax.Array:
         """Return function(params, h)."""

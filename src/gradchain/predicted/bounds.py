@@ -21,7 +21,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from gradchain._errors import ShapeError, UsageError
-from gradchain._types import whole_number
+from gradchain._types import in_short, whole_number
 
 Logs = Sequence[float] | np.ndarray
 
@@ -50,7 +50,7 @@ def _positive(**given: object) -> tuple[float, ...]:
     for name, value in given.items():
         number = isinstance(value, (int, float, np.integer, np.floating))
         if not number or isinstance(value, bool) or not 0 < value < math.inf:
-            raise UsageError(f"got {name}={value!r}, expected a finite number above 0")
+            raise UsageError(f"got {name}={in_short(value)}, expected a finite number above 0")
     return tuple(float(value) for value in given.values())  # type: ignore[arg-type]
 
 
@@ -173,7 +173,7 @@ def rms_chain_upper(widths: Sequence[int], sigma_w: float, derivative_sup: float
     """
     sizes = _numbers("widths", widths)
     if sizes.ndim != 1 or sizes.size < 2 or not ((sizes >= 1) & (sizes < math.inf)).all():
-        raise UsageError(f"got widths {widths!r}, expected n_0 .. n_L, each at least 1")
+        raise UsageError(f"got widths {in_short(widths)}, expected n_0 .. n_L, each at least 1")
     sigma_w, derivative_sup = _positive(sigma_w=sigma_w, derivative_sup=derivative_sup)
     factor = math.log(sigma_w) + math.log(derivative_sup)
     return _suffix_sums(factor + (np.log(sizes[1:]) - np.log(sizes[:-1])) / 2)

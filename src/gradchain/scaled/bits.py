@@ -20,7 +20,7 @@ import numpy as np
 from jax import lax
 
 from gradchain._errors import DtypeError, UsageError
-from gradchain._types import float_array
+from gradchain._types import float_array, in_short
 
 
 class Format(NamedTuple):
@@ -59,9 +59,10 @@ def format_of(dtype: object) -> Format:
         DtypeError: for anything but float16, bfloat16, float32 and float64.
     """
     try:
-        name = jnp.dtype(dtype).name  # type: ignore[arg-type]
+        # NumPy reads None as float64, which nobody meant.
+        name = "None" if dtype is None else jnp.dtype(dtype).name  # type: ignore[arg-type]
     except TypeError:
-        name = repr(dtype)
+        name = in_short(dtype)
     if name not in FORMATS:
         raise DtypeError(
             f"got dtype {name}, expected one of {', '.join(FORMATS)}: convert with .astype(...)"
@@ -91,7 +92,7 @@ def _whole(exponent: Any) -> jax.Array:
     try:
         if jnp.issubdtype(jnp.dtype(kind), jnp.integer):
             return jnp.asarray(exponent)
-    except TypeError:
+    except (TypeError, OverflowError):
         pass
     raise UsageError(f"got exponents of type {kind}, expected whole numbers: an int32 array")
 
@@ -293,14 +294,22 @@ def join(x: jax.Array, exponent: jax.Array, dtype: object) -> jax.Array:
         Array of that type; infinite where the value is too large. Its derivative is 2**exponent,
         rounded like an ordinary product.
 
+    Raises:
+        DtypeError: if the type is none of the four, or float64 while JAX is in 32-bit mode.
+
     Example:
         >>> import jax.numpy as jnp
         >>> float(join(jnp.float32(0.5), jnp.int32(-1), jnp.float16))
         0.25
     """
     format_of(dtype)
-    x = float_array(x, "x")
-    return _join(x, _whole(exponent), jnp.dtype(dtype))  # type: ignore[arg-type]
+    wanted = jnp.dtype(dtype)  # type: ignore[arg-type]
+    if jax.dtypes.canonicalize_dtype(wanted) != wanted:
+        raise DtypeError(
+            f"got dtype {wanted} while JAX is in 32-bit mode: wrap the call in "
+            "`with jax.enable_x64(True):`"
+        )
+    return _join(float_array(x, "x"), _whole(exponent), wanted)
 
 
 @functools.partial(jax.custom_jvp, nondiff_argnums=(2,))
