@@ -216,12 +216,14 @@ def jacobian_chain(
         compute = partial(_chain, network, x, norm, how, chunk)
     else:
         compute = partial(_probe, network, x, random_key(key), how, probes)
-    chain, state = compute(careful=False)
+    chain, state = compute(False)
     if not is_concrete(state):
-        return lax.cond(state == _DOUBT, lambda: compute(careful=True)[0], lambda: chain)
-    if int(state) == _DOUBT:
-        chain, state = compute(careful=True)
-    if int(state) == _NOT_FINITE:
+        return lax.cond(state == _DOUBT, lambda: compute(True)[0], lambda: chain)
+    told = int(state)  # the one read by the host
+    if told == _DOUBT:
+        chain, state = compute(True)
+        told = int(state)
+    if told == _NOT_FINITE:
         raise NonFiniteError(
             "the chain holds NaN or infinity: a weight, state or slope does, or a layer overflowed; "
             "check the weights and the states of forward(network, x)"

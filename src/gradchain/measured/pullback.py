@@ -4,8 +4,8 @@ The rows of S_l = dh_L/dh_l are pulled back one layer at a time,
 
     S_{l-1} = S_l J_l,   J_l = diag(phi'(z_l)) W_l  for a dense layer,
 
-each row rescaled by a power of two after every layer (exact), so that only the rounding of the
-plain matrix products remains. Two routes: *analytic* multiplies by phi'(z_l) and W_l; *autodiff*
+each row rescaled by a power of two every few layers (exact), so that only the rounding of the plain
+matrix products remains. Two routes: *analytic* multiplies by phi'(z_l) and W_l; *autodiff*
 pulls the rows back through the layer by a vmapped `jax.vjp`. They share no derivative code.
 
 Cost a layer: one (rows x n_l) by (n_l x n_{l-1}) product and a few passes over the rows.
@@ -30,6 +30,8 @@ ROUTES = ("auto", "autodiff", "analytic")
 # anything that matters on the way; outside, the chain is flagged and done again with care.
 _MODEST = {"float16": (8, 20), "bfloat16": (80, 80), "float32": (80, 80), "float64": (600, 600)}
 _NOTHING = -(1 << 29)
+# Layers between two rescalings: the loop's own small steps cost as much as a product of width 16.
+_BLOCK = 4
 
 
 class Rows(NamedTuple):
@@ -89,11 +91,16 @@ def _square_sums(mantissa: jax.Array) -> jax.Array:
     return jnp.matmul(wide * wide, ones, precision=lax.Precision.HIGHEST)
 
 
-def _tame(plain: jax.Array, exponent: jax.Array) -> Rows:
-    """Find each row's power of two from its sum of squares; a zero row has exponent 0."""
+def _size(plain: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """Return each row's sum of squares, its power of two, and the sum with that taken out."""
     sums = _square_sums(plain)
     own = bits.binary_exponent(sums) >> 1
-    squares = sums * bits.power_of_two(-2 * own, sums.dtype)
+    return sums, own, sums * bits.power_of_two(-2 * own, sums.dtype)
+
+
+def _tame(plain: jax.Array, exponent: jax.Array) -> Rows:
+    """Find each row's power of two from its sum of squares; a zero row has exponent 0."""
+    sums, own, squares = _size(plain)
     return Rows(plain, jnp.where(sums == 0, 0, exponent), own, squares)
 
 
@@ -105,10 +112,15 @@ def _tame_with_care(mantissa: jax.Array, exponent: jax.Array) -> Rows:
     return Rows(value.mantissa, total, jnp.zeros_like(total), squares)
 
 
-def _suspicious(before: Rows, after: Rows, source: jax.Array) -> jax.Array:
+def _suspicious(before: jax.Array, after: Rows, sources: list[jax.Array]) -> jax.Array:
     """Say whether a row may have lost something: alive before, and now zero or of extreme size.
 
     A row that is zero because its source is zero on the bits (a dead ReLU unit, say) lost nothing.
+
+    Args:
+        before: (layers, rows) sums of squares before each layer of a block.
+        after: what came out; all but the mantissa (layers, rows).
+        sources: for each layer what would have to be zero for its result to be zero.
 
     Returns:
         A boolean scalar.
@@ -117,44 +129,43 @@ def _suspicious(before: Rows, after: Rows, source: jax.Array) -> jax.Array:
     # squares = sums * 4**-own, so the size of the sum is that of own, within a factor of 4.
     extreme = (2 * after.own < -below) | (2 * after.own > above) | ~(after.squares < 8)
     gone = after.squares == 0
-    doubtful = (before.squares != 0) & (extreme | gone)
+    doubtful = (before != 0) & (extreme | gone)
 
     def look() -> jax.Array:
-        empty = jnp.all(x_is_zero(source), axis=tuple(range(1, source.ndim)))
-        return jnp.any(doubtful & ~(gone & empty))
+        empty = [jnp.all(x_is_zero(s), axis=tuple(range(1, s.ndim))) for s in sources]
+        return jnp.any(doubtful & ~(gone & jnp.stack(empty)))
 
     return lax.cond(jnp.any(doubtful), look, lambda: jnp.asarray(False))
 
 
-def _pull_dense(
-    careful: bool, weight: jax.Array, slope: jax.Array, taken: jax.Array, rows: Rows
-) -> tuple[Rows, jax.Array]:
-    """Return rows diag(slope 2**taken) W, and whether something may have been lost."""
-    mantissa, exponent = rows.tamed()
+def _dense_step(
+    weight: jax.Array, slope: jax.Array, taken: jax.Array, mantissa: jax.Array, exponent: jax.Array
+) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """Return rows diag(slope 2**taken) W as a mantissa and exponents, and the product's left side."""
     through = mantissa * jnp.broadcast_to(slope[None], mantissa.shape)
-    exponent = exponent + taken
-    if careful:
-        left = from_array(through, axis=tuple(range(1, through.ndim)))
-        value = from_array(weight)
-        product = jnp.matmul(left.mantissa, value.mantissa, precision=lax.Precision.HIGHEST)
-        total = exponent + left.exponent.reshape(-1) + value.exponent
-        return _tame_with_care(product, total), jnp.asarray(False)
     product = jnp.matmul(through, weight, precision=lax.Precision.HIGHEST)
-    after = _tame(product, exponent)
-    return after, _suspicious(rows, after, through)
+    return product, exponent + taken, through
 
 
-def _pull_autodiff(
-    careful: bool, layer: Callable, params: object, h: jax.Array, rows: Rows
-) -> tuple[Rows, jax.Array]:
-    """Return the rows pulled back by the layer's vjp, and whether something may have been lost."""
-    mantissa, exponent = rows.tamed()
+def _dense_with_care(
+    weight: jax.Array, slope: jax.Array, taken: jax.Array, mantissa: jax.Array, exponent: jax.Array
+) -> Rows:
+    """Return rows diag(slope 2**taken) W, every size taken out before the product."""
+    through = mantissa * jnp.broadcast_to(slope[None], mantissa.shape)
+    left = from_array(through, axis=tuple(range(1, through.ndim)))
+    value = from_array(weight)
+    product = jnp.matmul(left.mantissa, value.mantissa, precision=lax.Precision.HIGHEST)
+    total = exponent + taken + left.exponent.reshape(-1) + value.exponent
+    return _tame_with_care(product, total)
+
+
+def _autodiff_step(
+    layer: Callable, params: object, h: jax.Array, mantissa: jax.Array, exponent: jax.Array
+) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """Return the rows pulled back by the layer's vjp."""
     _, back = jax.vjp(lambda state: layer(params, state), h)
     (pulled,) = jax.vmap(back)(mantissa)
-    if careful:
-        return _tame_with_care(pulled, exponent), jnp.asarray(False)
-    after = _tame(pulled, exponent)
-    return after, _suspicious(rows, after, pulled)
+    return pulled, exponent, pulled
 
 
 def frobenius(squares: jax.Array, exponent: jax.Array) -> tuple[jax.Array, jax.Array]:
@@ -210,23 +221,86 @@ def pull_run(
         slopes = jax.vmap(run.layer.slopes)(run.params, z)  # type: ignore[attr-defined]
         value = from_array(slopes, axis=tuple(range(1, slopes.ndim)))
         seen = (run.params["weight"], value.mantissa, value.exponent.reshape(-1))  # type: ignore[index]
-        pull = partial(_pull_dense, careful)
+        pull = _dense_step
     else:
         seen = (run.params, inputs)
-        pull = partial(_pull_autodiff, careful, run.layer)
+        pull = partial(_autodiff_step, run.layer)
 
-    def step(carry: Rows, own: tuple) -> tuple[Rows, tuple]:
-        before, doubt = pull(*own, carry)  # type: ignore[call-arg]
-        return before, (_note(before, kind), doubt)
+    def careful_turn(carry: Rows, own: tuple) -> tuple[Rows, tuple]:
+        mantissa, exponent = carry.tamed()
+        if route == "analytic":
+            before = _dense_with_care(*own, mantissa, exponent)
+        else:
+            before = _tame_with_care(*pull(*own, mantissa, exponent)[:2])
+        return before, (_note(before, kind), jnp.asarray(False))
 
-    if run.length == 1:
-        before, seen = step(rows, jax.tree.map(lambda a: a[0], seen))
+    def turn(carry: Rows, own: tuple) -> tuple[Rows, tuple]:
+        return _pull_block(pull, carry, own, kind)
+
+    if careful and run.length == 1:
+        # A lone layer may change the state's shape, which no scan's carry can.
+        before, seen = careful_turn(rows, jax.tree.map(lambda a: a[0], seen))
         notes, doubt = jax.tree.map(lambda a: a[None], seen)
+    elif careful:
+        before, (notes, doubt) = lax.scan(careful_turn, rows, seen, reverse=True)
     else:
-        # Two layers a turn: the loop's own bookkeeping costs as much as a product of width 16.
-        before, (notes, doubt) = lax.scan(step, rows, seen, reverse=True, unroll=2)
+        before, (notes, doubt) = _in_blocks(turn, rows, seen, run.length)
     notes = jax.vmap(frobenius)(*notes) if kind == "frobenius" else notes
     return before, notes, jnp.any(doubt)
+
+
+def _pull_block(pull: Callable, carry: Rows, own: tuple, kind: str) -> tuple[Rows, tuple]:
+    """Pull rows back through a few layers, taking powers of two out at the start of the block only.
+
+    Each layer's sums of squares still tell its norm; they also tell whether a row came near the ends
+    of the float type inside the block, in which case the chain is done again with care.
+
+    Returns:
+        Rows before the block, and (what the norms need, in layer order; the doubt).
+    """
+    mantissa, exponent = carry.tamed()
+    count = jax.tree.leaves(own)[0].shape[0]
+    products, exponents, sources = [], [], []
+    for place in range(count - 1, -1, -1):
+        layer = jax.tree.map(lambda a, place=place: a[place], own)
+        mantissa, exponent, source = pull(*layer, mantissa, exponent)
+        products.append(mantissa)
+        exponents.append(exponent)
+        sources.append(source)
+    sums = jnp.stack([_square_sums(product) for product in products])
+    powers = bits.binary_exponent(sums) >> 1
+    squares = sums * bits.power_of_two(-2 * powers, sums.dtype)
+    totals = jnp.where(sums == 0, 0, jnp.stack(exponents))
+    after = Rows(mantissa, totals, powers, squares)
+    earlier = jnp.concatenate([carry.squares[None], squares[:-1]])
+    doubt = _suspicious(earlier, after, sources)
+    if kind == "frobenius":
+        notes = (squares[::-1], (totals + powers)[::-1])
+    else:
+        each = [
+            _note(Rows(products[k], totals[k], powers[k], squares[k]), kind)
+            for k in range(count - 1, -1, -1)
+        ]
+        notes = tuple(jnp.stack(parts) for parts in zip(*each, strict=True))
+    return Rows(mantissa, totals[-1], powers[-1], squares[-1]), (notes, doubt)
+
+
+def _in_blocks(turn: Callable, rows: Rows, seen: tuple, length: int) -> tuple[Rows, tuple]:
+    """Scan over blocks of layers from the last to the first; the odd layers go first."""
+    blocks, odd = divmod(length, _BLOCK)
+    if blocks == 0:
+        return turn(rows, seen)
+    even = length - odd
+    later = None
+    if odd:
+        rows, later = turn(rows, jax.tree.map(lambda a: a[even:], seen))
+    whole = jax.tree.map(lambda a: a[:even].reshape(blocks, _BLOCK, *a.shape[1:]), seen)
+    rows, (notes, doubts) = lax.scan(turn, rows, whole, reverse=True)
+    notes = jax.tree.map(lambda a: a.reshape(even, *a.shape[2:]), notes)
+    if later is not None:
+        notes = jax.tree.map(lambda a, b: jnp.concatenate([a, b]), notes, later[0])
+        doubts = jnp.any(doubts) | later[1]
+    return rows, (notes, doubts)
 
 
 def states_of(network: Network, x: jax.Array) -> tuple[list, jax.Array]:
