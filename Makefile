@@ -2,14 +2,17 @@
 ENV ?= .venv
 PY := $(ENV)/bin/python
 STAMP := $(ENV)/.ready
+PEERS ?= .venv-peers
+MUTANTS ?= .venv-mutants
+SAMPLE ?= 0
 SCALE ?= lecture
 JOBS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help first report test check bench proofs reference constraints clean
+.PHONY: help first report test check check-peers mutants bench proofs reference constraints clean
 
 help: ## list the commands
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
 
 $(STAMP): pyproject.toml constraints/dev.txt tools/environment.sh
 	@sh tools/environment.sh $(ENV)
@@ -28,13 +31,34 @@ report: $(STAMP) ## set up, run every study, write results/report.html and resul
 	@$(PY) studies/run_all.py --scale $(SCALE)
 
 test: $(STAMP) ## set up and pass every test
-	$(PY) -m pytest -q -n $(JOBS) --dist loadfile --durations=20
+	$(PY) -m pytest -q -n $(JOBS) --dist loadfile --no-loadscope-reorder --durations=20
 
 check: $(STAMP) ## style, types and floors, without running tests
 	$(ENV)/bin/ruff check .
 	$(ENV)/bin/ruff format --check .
 	PATH="$(CURDIR)/$(ENV)/bin:$$PATH" $(ENV)/bin/lint-imports
 	$(ENV)/bin/pyright
+
+# torch comes first and through pip, so that nothing else chooses its build.
+$(PEERS)/.ready: pyproject.toml constraints/dev.txt tools/environment.sh
+	@GRADCHAIN_INSTALLER=pip sh tools/environment.sh $(PEERS)
+	@for extra in bench peers; do \
+		$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check \
+			--no-build-isolation -e ".[$$extra]" || exit 1; \
+	done
+	@touch $@
+
+check-peers: $(PEERS)/.ready ## compare with PyTorch, Keras, Flax, Equinox, scikit-learn in an environment of their own
+	$(PEERS)/bin/python -m pytest -q -c peers/pytest.ini peers
+
+$(MUTANTS)/.ready: pyproject.toml constraints/dev.txt tools/environment.sh
+	@sh tools/environment.sh $(MUTANTS)
+	$(MUTANTS)/bin/uv pip install --quiet --python $(MUTANTS)/bin/python \
+		--constraint constraints/dev.txt --group mutants
+	@touch $@
+
+mutants: $(MUTANTS)/.ready ## how many small faults the tests catch (many hours; SAMPLE=300: a fair sample)
+	$(MUTANTS)/bin/python tools/mutants.py --sample $(SAMPLE) $(TARGETS)
 
 bench: $(STAMP) ## speed as ratios, printed as a table (several minutes)
 	$(PY) benchmarks/run.py
@@ -51,4 +75,4 @@ constraints: $(STAMP) ## for maintainers: pin the development packages anew
 		--no-emit-index-url --no-emit-find-links pyproject.toml -o constraints/dev.txt
 
 clean: ## remove the environment and caches (results stay)
-	rm -rf $(ENV) .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(ENV) $(PEERS) $(MUTANTS) mutants .pytest_cache .ruff_cache .hypothesis .import_linter_cache

@@ -4,15 +4,16 @@ An input may be accepted, or refused with one sentence (a GradchainError, or an 
 with the sentence on standard error). Anything else is an offence: another exception, a traceback, a
 NaN in a result although none was put in, more than one line, or no answer within the alarm. Draws
 change values, types and words, hardly ever shapes, so that little is compiled. Exit code 1 with the
-first offenders. Some 5 minutes.
+first offenders. Some 20 minutes.
 
-python benchmarks/fuzz.py [--share 1.0] [--seed 0] [--only registry ...]
+python benchmarks/fuzz.py [--share 1.0] [--seed 0] [--only command ...]
 """
 
 import argparse
 import os
 import pathlib
 import random
+import re
 import signal
 import sys
 import tempfile
@@ -24,25 +25,32 @@ from collections.abc import Callable
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
 import fuzz_arrays as arrays
+import fuzz_functions as functions
 import fuzz_texts as texts
 from timing import table
 
 from gradchain._errors import GradchainError
 
-ALARM = 60
+# A hang is 60 seconds of this process's own time, or 10 minutes by the clock: other work on the
+# machine must not look like one.
+ALARM, PATIENCE = 60, 600
 LONGEST = 3000
 
 # target -> (draws, maker of one draw)
 TARGETS: dict[str, tuple[int, Callable[[random.Random], Callable[[], object]]]] = {
-    "registry file": (26_000, texts.registry_file),
-    "record": (26_000, texts.record),
-    "number and expression text": (22_000, texts.text),
-    "marks in notes": (4_000, texts.notes),
-    "command line, in process": (11_700, texts.command),
-    "command line, whole process": (300, texts.process),
-    "scaled values": (5_000, arrays.scaled_call),
-    "networks and chains": (4_000, arrays.core_call),
-    "names and noun tables": (1_000, arrays.noun_call),
+    "registry reader: file": (22_000, texts.registry_file),
+    "registry reader: record": (15_000, texts.record),
+    "registry reader: study folder": (3_000, functions.study_folder),
+    "command line: in process": (24_600, texts.command),
+    "command line: whole process": (400, texts.process),
+    "functions: registry": (10_000, functions.registry_function),
+    "functions: recomputable": (5_000, functions.recomputation),
+    "functions: numbers and expressions": (5_000, texts.text),
+    "functions: marks in notes": (2_000, texts.notes),
+    "functions: words of studies": (3_000, functions.study_word),
+    "functions: scaled values": (4_000, arrays.scaled_call),
+    "functions: networks and chains": (2_500, arrays.core_call),
+    "functions: names and nouns": (3_500, arrays.noun_call),
 }
 
 
@@ -51,7 +59,12 @@ class HangError(Exception):
 
 
 def _alarm(number: int, frame: object) -> None:
-    raise HangError(f"no answer within {ALARM} s")
+    raise HangError(f"no answer within {ALARM} s of work or {PATIENCE} s")
+
+
+def _watch(on: bool) -> None:
+    signal.setitimer(signal.ITIMER_PROF, ALARM if on else 0)
+    signal.setitimer(signal.ITIMER_REAL, PATIENCE if on else 0)
 
 
 def outcome(call: Callable[[], object]) -> str:
@@ -59,18 +72,18 @@ def outcome(call: Callable[[], object]) -> str:
 
     `OffenceError` is what the draws themselves raise when a result is not as it must be.
     """
-    signal.setitimer(signal.ITIMER_REAL, ALARM)
+    _watch(True)
     try:
         verdict = call()
-        signal.setitimer(signal.ITIMER_REAL, 0)
+        _watch(False)
     except GradchainError as error:
-        signal.setitimer(signal.ITIMER_REAL, 0)
+        _watch(False)
         said = str(error)
         if not said.strip() or "\n" in said or len(said) > LONGEST:
             return f"a bad sentence: {said[:300]!r}"
         return "refused"
     except BaseException as error:
-        signal.setitimer(signal.ITIMER_REAL, 0)
+        _watch(False)
         if isinstance(error, KeyboardInterrupt):
             raise
         place = traceback.extract_tb(error.__traceback__)
@@ -88,6 +101,7 @@ def main() -> int:
     parser.add_argument("--only", nargs="*", default=list(TARGETS), help="targets that begin so")
     options = parser.parse_args()
     signal.signal(signal.SIGALRM, _alarm)
+    signal.signal(signal.SIGPROF, _alarm)
     rows, offenders, begun = [], [], time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)
@@ -104,7 +118,10 @@ def main() -> int:
                 call = make(chance)
                 said = outcome(call)
                 if said not in {"accepted", "refused"}:
-                    offenders.append(f"{name}, draw {number}: {said}\n    {texts.describe(call)}")
+                    offenders.append((
+                        said,
+                        f"{name}, draw {number}: {said}\n    {texts.describe(call)}",
+                    ))
                     said = "offence"
                 seen[said] += 1
             took = time.perf_counter() - start
@@ -124,8 +141,8 @@ def main() -> int:
     ])
     print(table(["target", "draws", "refused", "accepted", "offences", "seconds"], rows))
     kinds: Counter[str] = Counter()
-    for line in offenders:
-        kind = line.split(": ", 2)[1][:60]
+    for said, line in offenders:
+        kind = re.sub(r"[0-9]+", "0", said.split(": ")[0])[:60]
         kinds[kind] += 1
         if kinds[kind] <= 2 and len(kinds) <= 30:
             print(line)

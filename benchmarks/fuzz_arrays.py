@@ -4,6 +4,7 @@ Each target is a table of functions with one maker an argument. A maker gives so
 now and then anything of `STRANGE`. Shapes hardly change, so that little is compiled.
 """
 
+import contextlib
 import functools
 import random
 from collections.abc import Callable
@@ -61,11 +62,17 @@ def mixed(*makers: Maker) -> Maker:
     return lambda chance: chance.choice(makers)(chance)
 
 
+def _finite(leaf: object) -> bool:
+    if isinstance(leaf, jax.Array) and jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key):
+        return True
+    values = np.asarray(leaf)
+    return not jnp.issubdtype(values.dtype, jnp.floating) or bool(np.isfinite(values).all())
+
+
 def clean(inputs: object) -> bool:
     """Say whether no input holds NaN or infinity."""
     for leaf in jax.tree.leaves(inputs):
-        kind = getattr(leaf, "dtype", np.dtype(type(leaf) if isinstance(leaf, float) else object))
-        if jnp.issubdtype(kind, jnp.floating) and not np.isfinite(np.asarray(leaf)).all():
+        if isinstance(leaf, (float, jax.Array, np.ndarray, np.generic)) and not _finite(leaf):
             return False
     return True
 
@@ -174,7 +181,50 @@ def gradient_how(network: object, x: object, cotangent: object, how: object) -> 
     return gch.gradient_chain(network, x, cotangent, how=how)
 
 
+def quadratic(params: object, batch: object) -> object:
+    """The loss of two linear layers."""
+    out = params["b"] @ (params["a"] @ batch)  # type: ignore[index]
+    return jnp.sum(out * out)
+
+
+def looking(params: object, batch: object) -> object:
+    """A loss that looks at values, so it cannot be compiled."""
+    return params["a"].sum() if batch[0] > 0 else params["b"].sum()  # type: ignore[index]
+
+
+def failing(params: object, batch: object) -> object:
+    """A loss that raises."""
+    raise RuntimeError("two\nlines")
+
+
+def no_scalar(params: object, batch: object) -> object:
+    """A loss that is no scalar."""
+    return params["a"] @ batch  # type: ignore[index]
+
+
+def diagnosed(loss: object, params: object, batch: object, preset: object, decades: object) -> None:
+    """Diagnose and print."""
+    str(gch.diagnose(loss, params, batch, preset=preset, decades=decades))
+
+
+def optioned(params: object, layers: object, order: object, stacked: object) -> None:
+    """Diagnose with the layers named."""
+    gch.diagnose(quadratic, params, np.ones(2, F32), layers=layers, order=order, stacked=stacked)
+
+
+def healthy(loss: object, params: object, batch: object, allow: object) -> None:
+    """Diagnose in a test, of which a failure with the verdict is a good answer."""
+    with contextlib.suppress(gch.UnhealthyError):
+        gch.assert_healthy(loss, params, batch, allow=allow)
+
+
+LOSS = one(quadratic, quadratic, looking, failing, no_scalar, odd=0.1)
+TWO = mixed(lambda c: {"a": array(c, (2, 2)), "b": array(c, (2, 2))}, _named_arrays, one({}))
+PRESET = one("slope", "sagemaker", "autotrainer", "karpathy", odd=0.1)
 CORE = (
+    (diagnosed, LOSS, TWO, INPUT, PRESET, one(1.0, odd=0.1)),
+    (optioned, TWO, *[one(None, None, ["a", "b"], "b", {"a": 0}, odd=0.3)] * 3),
+    (healthy, LOSS, TWO, INPUT, one((), ("undecided",), odd=0.2)),
     (gch.forward, NETWORK, INPUT),
     (gch.layer_jacobians, NETWORK, INPUT, one("autodiff", "analytic")),
     (chain_how, NETWORK, INPUT, one(*scaled.NORMS), HOW),

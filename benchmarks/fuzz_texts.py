@@ -134,7 +134,7 @@ def _records() -> list[dict]:
     return _some_records()
 
 
-def _damage(tree: object, chance: random.Random) -> object:
+def damage(tree: object, chance: random.Random) -> object:
     """Change one place of JSON data: drop, replace, add, or swap."""
     if isinstance(tree, dict) and tree and chance.random() < 0.85:
         key = chance.choice(list(tree))
@@ -144,11 +144,11 @@ def _damage(tree: object, chance: random.Random) -> object:
         elif kind < 0.25:
             tree[word(chance)] = copy.deepcopy(chance.choice(VALUES))
         else:
-            tree[key] = _damage(tree[key], chance)
+            tree[key] = damage(tree[key], chance)
         return tree
     if isinstance(tree, list) and tree and chance.random() < 0.7:
         place = chance.randrange(len(tree))
-        tree[place] = _damage(tree[place], chance)
+        tree[place] = damage(tree[place], chance)
         return tree
     return copy.deepcopy(chance.choice(VALUES)) if chance.random() < 0.5 else word(chance)
 
@@ -172,7 +172,7 @@ def registry_file(chance: random.Random) -> Call:
     chosen = copy.deepcopy(chance.sample(_records(), 2))
     tree: object = {"schema": 1, "writer": "w", "numbers": chosen}
     for _ in range(chance.randint(0, 2)):
-        tree = _damage(tree, chance)
+        tree = damage(tree, chance)
     data = json.dumps(tree, indent=chance.choice([None, 1])).encode()
     for _ in range(chance.choice([0, 0, 1, 3])):
         place = chance.randrange(len(data) + 1)
@@ -213,7 +213,7 @@ def record(chance: random.Random) -> Call:
             )
         return functools.partial(_build, **fields)
     for _ in range(chance.randint(1, 2)):
-        data = _damage(data, chance)
+        data = damage(data, chance)
     return functools.partial(_make, chance.random() < 0.3, data)
 
 
@@ -321,7 +321,7 @@ def _whole_process(line: list[str], more: dict[str, str]) -> str:
         capture_output=True,
         env={**os.environ, **more},
         check=False,
-        timeout=50,
+        timeout=500,
     )
     return _judge(
         done.returncode,

@@ -1,8 +1,9 @@
 """Build the packaged reference: the catalogue, and the numbers of studies run at lecture scale.
 
 For maintainers. `python studies/publish_reference.py [results folder]` writes numbers.json,
-provenance.json and checksum.txt into src/gradchain/registry/data, NUMBERS.md beside the README, and
-the README's picture with its alt text into docs/.
+provenance.json and checksum.txt into src/gradchain/registry/data, NUMBERS.md and CLAIMS.md beside
+the README, and the README's picture with its alt text into docs/. It says which claims the numbers
+no longer support.
 """
 
 import sys
@@ -10,7 +11,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-from gradchain import recompute
+from gradchain import claims, recompute
 from gradchain.certify.facts import FACTS
 from gradchain.registry import catalogue, draft, publish
 
@@ -35,6 +36,12 @@ def main(results: Path = ROOT / "results") -> None:
     )
     page = publish.numbers_markdown(registry)
     publish.write_bytes(ROOT / "NUMBERS.md", page.encode("utf-8"))
+    wrong = claims.failures(claims.load(), registry)
+    for sentence in wrong:
+        print(f"claim {sentence}")
+    if not wrong:
+        ledger = claims.page(claims.load(), registry)
+        publish.write_bytes(ROOT / "CLAIMS.md", ledger.encode("utf-8"))
     for ending in (".png", ".alt.txt"):
         drawn = results / f"{PICTURE}{ending}"
         if drawn.is_file():

@@ -19,6 +19,11 @@ from cyclopts import App, Parameter
 from gradchain.report import Expected, build
 from gradchain.study import Stopped, Study, UsageError, check_seed, default_out, guarded, status
 
+# Their numbers are not published yet: each runs by its own script, or by `--only NAME`.
+IN_PREPARATION = frozenset(
+    "moons optimizers remedies normalization_in_training centring dying_relu output_layer "
+    "depth_or_width exploding mixed_precision recognise".split()
+)
 HERE = Path(__file__).resolve().parent
 Scale = Literal["smoke", "lecture", "paper"]
 app = App(name="python studies/run_all.py", version_flags=[])
@@ -108,13 +113,15 @@ def command(
         if unknown:
             raise UsageError(f"no study {unknown[0]!r}; expected among {', '.join(known)}")
         folder = (out or default_out(scale)).expanduser().resolve()
-        chosen = [study for study in studies if not only or study.name in only]
+        ready = [study.name for study in studies if study.name not in IN_PREPARATION]
+        chosen = [study for study in studies if study.name in (only or ready)]
         try:
             codes.update(run_all(chosen, folder, scale, seed, fresh, say))
         finally:
             expected = [_expected(study, folder, scale, seed) for study in studies]
-            if only:
-                expected = [item for item in expected if item.state != "missing"]
+            # What nobody asked for is not reported as missing.
+            asked = () if only else ready
+            expected = [e for e in expected if e.state != "missing" or e.name in asked]
             report = build(folder, expected)
         for name, code in codes.items():
             if code:

@@ -21,6 +21,15 @@ hypothesis.settings.register_profile(
 hypothesis.settings.load_profile("gradchain")
 
 
+# Files of few but long tests: handed out last they would leave the other worker idle.
+LONG = ("test_environment.py", "test_house.py")
+
+
+def pytest_collection_modifyitems(items):
+    """Begin with the long files; all else keeps its order."""
+    items.sort(key=lambda item: item.path.name not in LONG)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def strict_promotion():
     """Mixed types and ranks are errors: the library may not lean on silent promotion."""

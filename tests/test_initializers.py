@@ -149,6 +149,9 @@ def test_a_users_callable_follows_jax_and_is_transposed(shape):
         (lambda key, shape, dtype: jnp.zeros(shape[::-1], dtype), "asked for shape (5, 3)"),
         (lambda key, shape, dtype: jnp.zeros(shape, jnp.bfloat16), "returned bfloat16"),
         (lambda key, shape, dtype: None, "return an array"),
+        (lambda key, shape, dtype: [[1.0], [2.0, 3.0]], "returned list; return an array"),
+        (lambda key, shape: jnp.zeros(shape), "expected a function of (key, shape, dtype)"),
+        (lambda key, shape, dtype: 1 / 0, "raised ZeroDivisionError (division by zero)"),
     ],
 )
 def test_a_callable_that_returns_something_else_is_named(call, words):
@@ -163,6 +166,7 @@ def test_names_parameters_and_equality():
     assert str(initializers.normal(0.05)) == "normal(0.05)"
     assert initializers.get("xavier_uniform") is initializers.glorot_uniform
     assert initializers.get("kaiming_normal") is initializers.he_normal
+    assert initializers.get("HeNormal") is initializers.get("HE_NORMAL") is initializers.he_normal
     assert len({initializers.get(name) for name in initializers.NAMES}) == len(initializers.NAMES)
     for each in (initializers.he_normal, initializers.orthogonal(2.0)):
         assert copy.deepcopy(each) == each == pickle.loads(pickle.dumps(each))
@@ -173,6 +177,10 @@ def test_names_parameters_and_equality():
     ("asked", "words"),
     [
         ("he_norml", "nearest are he_normal"),
+        ("he", "expected he_normal or he_uniform"),
+        ("Kaiming", "expected he_normal or he_uniform"),
+        ("glorot", "expected glorot_normal or glorot_uniform"),
+        ("xavier", "expected glorot_normal or glorot_uniform"),
         ("zzzz", "known are"),
         ("orthogonal(x)", "needs one number"),
         ("orthogonal(0)", "expected a positive finite number"),

@@ -2,16 +2,20 @@ from . import (
     activations,
     bridge,
     certify,
+    claims,
     experiments,
     figures,
     initializers,
     measured,
+    monitor,
     predicted,
     registry,
     report,
     scaled,
     study,
+    tasks,
     testing,
+    training,
 )
 from ._errors import (
     ActivationError,
@@ -35,6 +39,8 @@ from .bridge.diagnosis import (
     diagnose,
     diagnose_arrays,
 )
+from .experiments.moons import MoonsExperiment, moons_experiment
+from .experiments.weight_change import WeightChange, weight_change
 from .initializers import Initializer
 from .measured.build import concatenate, mlp, network_from_weights, residual, single
 from .measured.factors import GradientFactors, gradient_factors
@@ -53,6 +59,8 @@ from .measured.layers import (
 from .measured.network import Network, Run, Trace, forward
 from .registry.cite import Citation, cite
 from .scaled import Scaled
+from .tasks import Task
+from .training.train import TrainResult, train
 
 __version__: str
 
@@ -77,6 +85,7 @@ __all__ = [
     "InitializerError",
     "LayerJacobians",
     "LayerNorm",
+    "MoonsExperiment",
     "Network",
     "NonFiniteError",
     "OutputError",
@@ -86,16 +95,20 @@ __all__ = [
     "Scaled",
     "ShapeError",
     "Stack",
+    "Task",
     "Trace",
+    "TrainResult",
     "UnhealthyError",
     "UnknownKeyError",
     "UsageError",
+    "WeightChange",
     "activations",
     "assert_healthy",
     "bridge",
     "certify",
     "chain_bounds",
     "cite",
+    "claims",
     "concatenate",
     "diagnose",
     "diagnose_arrays",
@@ -109,6 +122,8 @@ __all__ = [
     "layer_jacobians",
     "measured",
     "mlp",
+    "monitor",
+    "moons_experiment",
     "network_from_weights",
     "predicted",
     "registry",
@@ -117,5 +132,9 @@ __all__ = [
     "scaled",
     "single",
     "study",
+    "tasks",
     "testing",
+    "train",
+    "training",
+    "weight_change",
 ]

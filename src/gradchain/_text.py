@@ -288,7 +288,9 @@ def form_of(rounded: Rounded, form: str) -> str:
         '9.77 \\times 10^{-4}'
     """
     if form not in FORMS:
-        raise UsageError(f"form {form!r} is unknown; expected one of {', '.join(FORMS)}")
+        raise UsageError(
+            f"form {shorten(str(form))} is unknown; expected one of {', '.join(FORMS)}"
+        )
     if form == "plain" or not _wants_exponent(rounded):
         return _dress(_positional(rounded), form)
     power, mantissa = rounded.exponent, _mantissa(rounded)

@@ -64,6 +64,90 @@ def _from_saturation_numbers(name: str) -> Callable[..., Result]:
     return getattr(saturation_numbers, name)
 
 
+def _from_lab_numbers(name: str) -> Callable[..., Result]:
+    """Return a function of `experiments.lab_numbers`."""
+    from gradchain.experiments import lab_numbers
+
+    return getattr(lab_numbers, name)
+
+
+def _from_moons_cells(name: str) -> Callable[..., Result]:
+    """Return a function of `experiments.moons_cells`."""
+    from gradchain.experiments import moons_cells
+
+    return getattr(moons_cells, name)
+
+
+def _from_remedies(name: str) -> Callable[..., Result]:
+    """Return a function of `experiments.remedies_numbers`."""
+    from gradchain.experiments import remedies_numbers
+
+    return getattr(remedies_numbers, name)
+
+
+def _from_dead_units(name: str) -> Callable[..., Result]:
+    """Return a function of `experiments.dead_units`."""
+    from gradchain.experiments import dead_units
+
+    return getattr(dead_units, name)
+
+
+def _from_normalization(name: str) -> Callable[..., Result]:
+    """Return a function of `experiments.normalization`."""
+    from gradchain.experiments import normalization
+
+    return getattr(normalization, name)
+
+
+def _from_output_layer_exact(name: str) -> Callable[..., Result]:
+    """Return a function of `experiments.output_layer_exact`."""
+    from gradchain.experiments import output_layer_exact
+
+    return getattr(output_layer_exact, name)
+
+
+def _from_output_layer(name: str) -> Callable[..., Result]:
+    """Return a function of `experiments.output_layer`."""
+    from gradchain.experiments import output_layer
+
+    return getattr(output_layer, name)
+
+
+def _from_float_limits(name: str) -> Callable[..., Result]:
+    """Return a function of `experiments.float_limits`."""
+    from gradchain.experiments import float_limits
+
+    return getattr(float_limits, name)
+
+
+def _from_mixed_precision(name: str) -> Callable[..., Result]:
+    """Return a function of `experiments.mixed_precision_numbers`."""
+    from gradchain.experiments import mixed_precision_numbers
+
+    return getattr(mixed_precision_numbers, name)
+
+
+def _from_recognise(name: str) -> Callable[..., Result]:
+    """Return a function of `experiments.recognise_numbers`."""
+    from gradchain.experiments import recognise_numbers
+
+    return getattr(recognise_numbers, name)
+
+
+def _from_exploding(name: str) -> Callable[..., Result]:
+    """Return a function of `experiments.exploding`."""
+    from gradchain.experiments import exploding
+
+    return getattr(exploding, name)
+
+
+def _from_centring(name: str) -> Callable[..., Result]:
+    """Return a function of `experiments.centring`."""
+    from gradchain.experiments import centring
+
+    return getattr(centring, name)
+
+
 # module -> (loader, needs JAX, names). A function that is not named here is never run. To add one:
 # mark it with `@recomputable`, write a loader above if its module is new, and name it here; a test
 # holds this table against the marks.
@@ -120,6 +204,34 @@ _MODULES: dict[str, tuple[Callable[[str], Callable[..., Result]], bool, tuple[st
         True,
         ("weight_scale", "factor_median", "saturated_share", "autodiff_zero"),
     ),
+    "gradchain.experiments.normalization": (_from_normalization, True, ("swept",)),
+    "gradchain.experiments.remedies_numbers": (
+        _from_remedies,
+        True,
+        ("effect", "relative_cost"),
+    ),
+    "gradchain.experiments.dead_units": (
+        _from_dead_units,
+        False,
+        ("inactive_units", "silent_points"),
+    ),
+    "gradchain.experiments.output_layer_exact": (
+        _from_output_layer_exact,
+        False,
+        ("error_signal", "largest_squared_signal", "advantage", "clip_edge", "recovery_time"),
+    ),
+    "gradchain.experiments.output_layer": (_from_output_layer, True, ("measured_signal",)),
+    "gradchain.experiments.float_limits": (_from_float_limits, False, ("float_limit",)),
+    "gradchain.experiments.mixed_precision_numbers": (
+        _from_mixed_precision,
+        True,
+        ("typical", "layers", "saved"),
+    ),
+    "gradchain.experiments.recognise_numbers": (_from_recognise, True, ("rate",)),
+    "gradchain.experiments.centring": (_from_centring, True, ("starting", "slowdown")),
+    "gradchain.experiments.exploding": (_from_exploding, True, ("clipped_cosine", "saved")),
+    "gradchain.experiments.lab_numbers": (_from_lab_numbers, True, ("trained",)),
+    "gradchain.experiments.moons_cells": (_from_moons_cells, True, ("majority",)),
 }
 
 TABLE: dict[str, Entry] = {

@@ -84,3 +84,18 @@ def test_a_name_that_cannot_be_a_key_or_is_taken_is_refused(name):
 
 def test_a_steep_smooth_function_is_not_taken_for_a_kink():
     assert activations.from_function("steep", lambda x: jnp.tanh(30 * x)).kinks == ()
+
+
+@pytest.mark.parametrize("name", ["a" * 3000, "Big", "", None, np.ones((2, 2))])
+def test_a_bad_name_gets_one_short_line(as_a_user, name):
+    with pytest.raises(ActivationError, match=r"name is .* expected up to 100") as caught:
+        activations.from_function(name, jnp.tanh)
+    assert len(str(caught.value)) < 200
+    assert "\n" not in str(caught.value)
+
+
+def test_an_own_activation_says_where_its_slope_at_a_kink_comes_from():
+    auto = activations.from_function("bent", hat, kinks=(-1, 0, 1))
+    assert auto.convention == "what autodiff gives"
+    told = activations.from_function("line", lambda x: 2 * x, derivative=lambda x: 0 * x + 2)
+    assert told.convention == "what derivative gives"

@@ -122,6 +122,20 @@ def test_a_number_makes_the_activation_with_that_parameter():
 
 
 @pytest.mark.parametrize(
+    ("text", "name"),
+    [("ReLU", "relu"), ("GELU", "gelu"), ("Swish", "silu"), ("hard_swish", "hard_silu"),
+     ("LeakyReLU", "leaky_relu"), (" HardTanh ", "hard_tanh")],
+)  # fmt: skip
+def test_other_spellings_are_the_same_activation(text, name):
+    assert activations.get(text) is activations.get(name)
+    assert activations.get(text).name == name
+
+
+def test_a_parameter_goes_with_any_spelling():
+    assert activations.get("LeakyReLU(0.2)") == activations.leaky_relu(0.2)
+
+
+@pytest.mark.parametrize(
     ("text", "words"),
     [
         ("sigmoyd", "nearest are sigmoid"),

@@ -120,3 +120,8 @@ def test_what_is_not_a_float_array_is_refused_with_the_cast_to_write(x, words):
         with pytest.raises(DtypeError, match=r"\.$") as caught:
             call(x)
         assert words in str(caught.value)
+
+
+def test_an_array_of_no_numbers_is_refused_with_its_dtype():
+    with pytest.raises(DtypeError, match=r"sigmoid got dtype <U1, expected a float array\."):
+        activations.sigmoid(np.array(["a"]))

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gradchain._errors import DtypeError, ShapeError, UsageError
+from gradchain._errors import DtypeError, NonFiniteError, ShapeError, UsageError
 from gradchain.bridge.diagnosis import (
     Diagnosis,
     UnhealthyError,
@@ -286,10 +286,31 @@ def test_nan_names_its_layer():
 
     report = diagnose(loss, {name: {"w": jnp.ones((2, 2))} for name in "ab"}, jnp.ones(2))
     assert report.verdict == "not finite (NaN or infinite gradient in b)"
+    assert "note: the loss itself is nan" in str(report)
     assert "not finite" in str(report).splitlines()[-1]
     json.loads(report.to_json())
     with pytest.raises(UnhealthyError, match="not finite"):
         assert_healthy(report)
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf])
+def test_a_loss_that_is_nan_is_said_and_not_diagnosed(bad):
+    params = {name: {"w": jnp.ones((2, 2))} for name in "ab"}
+    for loss in (
+        lambda p, b: jnp.sum(p["a"]["w"] @ (p["b"]["w"] @ b)) * 0,
+        lambda p, b: jnp.sum(p["a"]["w"] ** 2) + jnp.sum(p["b"]["w"] ** 2) + jnp.sum(b) * 0,
+    ):
+        with pytest.raises(NonFiniteError, match="the loss is nan"):
+            diagnose(loss, params, jnp.full(2, bad))
+
+
+def test_an_infinite_loss_is_said_beside_the_diagnosis():
+    def loss(params, x):
+        return jnp.sum(params["a"] @ x) + jnp.sum(params["b"] @ x)
+
+    report = diagnose(loss, {name: jnp.full((2, 2), 1e38) for name in "ab"}, jnp.ones(2))
+    assert report.kind != "not finite"
+    assert "note: the loss itself is inf" in str(report)
 
 
 def loss_with_a_look(params, batch):

@@ -100,6 +100,26 @@ def test_stacked_parameters_are_split_into_layers_before_what_follows():
     assert [len(x) for x in whole.values()] == [3, 3, 3]
 
 
+@pytest.mark.parametrize(
+    "bad", [3.5, True, object(), [1], {"w": "x"}, {"w": None}, {1: 0}, len, np.array("w")]
+)
+def test_options_that_name_nothing_get_one_sentence(as_a_user, bad):
+    tree = {"w": np.ones((2, 2))}
+    with pytest.raises(UsageError, match="got stacked="):
+        names(tree, stacked=bad)
+    if bad is len:
+        return
+    with pytest.raises(UsageError, match="got layers="):
+        names(tree, layers=bad)
+    with pytest.raises(UsageError, match="got order="):
+        names(tree, order=bad)
+
+
+def test_one_name_as_a_text_is_one_name():
+    tree = {"stem": np.ones((2, 2))}
+    assert list(names(tree, order="stem")[0]) == list(names(tree, layers="stem")[0]) == ["stem"]
+
+
 def test_a_networks_runs_are_split_into_its_layers():
     net = mlp(jax.random.key(0), 12, 3, "tanh", input_dim=2, output_dim=1)
     assert len(net.runs) == 3

@@ -141,3 +141,12 @@ def test_the_ends_of_a_ball_enclose_what_it_was_made_of(middle, radius):
     low, high = bounds(arb(middle, radius))
     assert low <= Fraction(middle) - Fraction(radius)
     assert Fraction(middle) + Fraction(radius) <= high
+
+
+def test_a_ball_that_no_fraction_can_hold_is_refused_and_a_tiny_radius_is_rounded_up():
+    huge = arb(2) ** (10**12)
+    for ball in (huge, 1 / huge, -huge, arb("nan"), arb("inf")):
+        with pytest.raises(CertificationError):
+            bounds(ball)
+    low, high = bounds(arb(1, 1 / huge))
+    assert low < 1 < high

@@ -13,6 +13,7 @@ from gradchain._errors import UsageError
 from gradchain._result import Result
 from gradchain._text import parse
 from gradchain.certify import constants
+from gradchain.certify.balls import CertificationError
 
 mp = mpmath.mp.clone()
 mp.dps = 60
@@ -133,7 +134,19 @@ BAD = {
     "type": (lambda: constants.sigmoid_one("float128"), "unknown"),
     "variance": (lambda: constants.spectral_edge("-1", "1"), "variance '-1' must be positive"),
     "cut": (lambda: constants.truncated_normal_std("0"), "must be positive"),
+    "tiny cut": (lambda: constants.truncated_normal_std("1e-9000"), "not settled"),
 }
+
+
+def test_a_slope_too_small_to_write_out_is_refused_at_once():
+    with pytest.raises(CertificationError, match="not written out"):
+        constants.sigmoid_derivative("1e9")
+    with pytest.raises(UsageError, match="not settled"):
+        constants.sigmoid_derivative("4e1851")
+
+
+def test_a_cut_far_out_leaves_the_normal_law_as_it_is():
+    assert parse(constants.truncated_normal_std("4e1851").value) == 1
 
 
 @pytest.mark.parametrize("name", BAD)

@@ -123,6 +123,20 @@ def test_factors_above_one_half_never_reach_zero_with_gradual_underflow(dtype: s
         rational.underflow_depth("9/10", dtype, True)
 
 
+@pytest.mark.parametrize("name", ["power", "below", "lost", "stuck", "zero"])
+def test_what_would_take_for_ever_is_refused_at_once(name: str):
+    nearly = "0." + "9" * 15
+    call = {
+        "power": lambda: rational.power("0.5e-3339", 1284),
+        "below": lambda: rational.depth_until_below("0.99" + "1" * 200, "1e-300"),
+        "lost": lambda: rational.lost_depth("0.99" + "1" * 200, "float64", True),
+        "stuck": lambda: rational.stuck_at(nearly, "float64"),
+        "zero": lambda: rational.underflow_depth(nearly, "float64", False),
+    }[name]
+    with pytest.raises(UsageError, match=r"too long|more than 100000 factors"):
+        call()
+
+
 @pytest.mark.parametrize("factor", ["1/10", "1/4", "9/10", "99/100"])
 @pytest.mark.parametrize("dtype", TYPES)
 def test_a_power_is_lost_exactly_when_the_type_rounds_it_to_zero(factor: str, dtype: str):

@@ -37,7 +37,8 @@ sys.exit(max(codes))
 
 def test_reading_numbers_imports_no_jax_no_numpy_no_matplotlib():
     commands = (
-        f"cite {KEY};cite {KEY} -f json;why ln2;list;export --to latex;export --to csv;--help"
+        f"cite {KEY};cite {KEY} -f json;why ln2;list;claims;claims C13;"
+        "export --to latex;export --to csv;--help"
     )
     done = _process(commands, " ".join(FOREIGN), code=IMPORTS, text=True)
     assert done.returncode == 0, done.stderr

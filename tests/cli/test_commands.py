@@ -192,3 +192,30 @@ def test_wrong_usage_is_one_plain_sentence_with_a_way_on(said, words):
     assert "gradchain --help" in err
     assert "Traceback" not in err
     assert "─" not in err
+
+
+def test_claims_are_listed_shown_and_given_as_data(said):
+    everything = said("claims")
+    assert everything[0] == 0
+    assert len(everything[1].splitlines()) >= 64
+    code, out, _ = said("claims", "c3")
+    assert code == 0
+    for part in ("C03  ", "false", "say instead", "tanh.derivative.sup = 1", "theorems"):
+        assert part in out
+    found = json.loads(said("claims", "C03", "C02", "--format", "json")[1])
+    assert [claim["id"] for claim in found] == ["C02", "C03"]
+    assert said("claims", "-f", "markdown")[1].startswith("# Claims\n")
+    assert said("claims", "C03", "-f", "markdown")[1].startswith("## Derivatives\n")
+
+
+def test_a_claim_that_is_not_there_exits_2_and_names_the_nearest(said):
+    for word, hint in (("C999", "nearest: C"), ("sigmod", "nearest words: sigmoid"), ("", "empty")):
+        code, out, err = said("claims", word)
+        assert (code, out) == (2, "")
+        assert hint in err
+        assert err.count("\n") == 1
+
+
+def test_the_list_of_claims_fits_a_narrow_terminal(said, monkeypatch):
+    monkeypatch.setattr("gradchain.cli.commands.line_width", lambda: 60)
+    assert all(len(line) <= 60 for line in said("claims")[1].splitlines())

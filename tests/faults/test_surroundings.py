@@ -113,6 +113,31 @@ def test_where_jax_cannot_start_a_full_check_says_so_in_one_sentence():
     assert done.stderr.count("\n") == 1
 
 
+def test_where_jax_is_broken_numbers_are_read_and_a_full_check_says_so(tmp_path):
+    from gradchain.recompute import TABLE
+    from gradchain.registry import load
+
+    (tmp_path / "jax").mkdir()
+    (tmp_path / "jax/__init__.py").write_text("raise RuntimeError('jaxlib is broken')")
+    heavy = next(k for k, n in load().items() if n.how and TABLE[n.how.function].needs_jax)
+
+    def run(*words):
+        return subprocess.run(
+            [sys.executable, "-m", "gradchain", *words],
+            env={**os.environ, "PYTHONPATH": str(tmp_path)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    assert run("cite", heavy).returncode == 0
+    assert run("check", "ln2").returncode == 0
+    done = run("check", "--level", "full", heavy)
+    assert done.returncode == 2
+    assert done.stderr.startswith("gradchain: JAX does not start here: jaxlib is broken")
+    assert done.stderr.count("\n") == 1
+
+
 def test_no_check_is_an_assert_that_python_o_would_drop():
     for path in sorted(SOURCE.rglob("*.py")):
         found = [

@@ -36,3 +36,9 @@ def test_a_trend_says_which_way_it_goes():
 def test_alt_text_without_a_takeaway_is_refused():
     with pytest.raises(UsageError, match="without takeaway"):
         alt_text("Line chart", "a against b", "10 seeds", " ")
+
+
+@pytest.mark.parametrize(("x", "y"), [([], []), ([1], []), ([1], [1, 2])])
+def test_a_trend_without_points_is_refused(x, y):
+    with pytest.raises(UsageError, match="expected as many"):
+        trend("x", x, y)

@@ -1,5 +1,6 @@
 """Exact chains: against closed forms, mpmath, autodiff, and laws that any chain obeys."""
 
+import functools
 import importlib.util
 import itertools
 import math
@@ -30,6 +31,8 @@ _SPEC.loader.exec_module(cases)
 
 CASES = cases.known_chains()
 EPS = 2.0**-23
+# Compiled as a whole: op by op, every primitive of every shape is a program of its own.
+to_float = jax.jit(lambda value: value.to_float())
 
 
 def as_float(jacobians):
@@ -115,9 +118,9 @@ def test_layers_are_numbered_as_in_the_formulas():
 def test_the_chain_rule_holds_for_composed_networks(seed, scale):
     f, x = drawn(seed, scale=scale)
     g, _ = drawn(seed + 1, sizes=(4, 5, 5, 5, 3), scale=scale)
-    inner = np.asarray(jacobian_chain(f, x).jacobian.to_float(), np.float64)
-    outer = np.asarray(jacobian_chain(g, forward(f, x).output).jacobian.to_float(), np.float64)
-    both = np.asarray(jacobian_chain(concatenate(f, g), x).jacobian.to_float(), np.float64)
+    inner = np.asarray(to_float(jacobian_chain(f, x).jacobian), np.float64)
+    outer = np.asarray(to_float(jacobian_chain(g, forward(f, x).output).jacobian), np.float64)
+    both = np.asarray(to_float(jacobian_chain(concatenate(f, g), x).jacobian), np.float64)
     size = np.linalg.norm(outer) * np.linalg.norm(inner)
     assert np.abs(both - outer @ inner).max() <= 8 * 10 * EPS * max(size, 1e-30)
 
@@ -162,17 +165,21 @@ def test_depth_300_agrees_with_mpmath_far_below_the_float_range():
 def test_the_whole_jacobian_is_that_of_jacrev_through_the_whole_network(activation):
     network, x = drawn(5, activation)
     chain = jacobian_chain(network, x)
-    reference = np.asarray(jax.jacrev(network)(jnp.asarray(x)), np.float64)
+    reference = np.asarray(jax.jit(jax.jacrev(network))(jnp.asarray(x)), np.float64)
     np.testing.assert_allclose(
         np.asarray(chain.jacobian.to_float()), reference, rtol=2e-5, atol=1e-6
     )
 
 
+OTHER_LAYERS = ("residual", "layer norm", "batch norm", "convolution", "prelu", "custom")
+
+
+@functools.cache  # drawn once: each draw is some thirty small programs
 def other_layers():
     key = jax.random.key(0)
     block = residual(mlp(key, depth=2, width=4, activation="tanh"))
     kernel = {"weight": jax.random.normal(key, (2, 2, 3)), "bias": jnp.ones(2)}
-    return {
+    made = {
         "residual": (concatenate(block, block, block), jnp.linspace(-1.0, 1.0, 4)),
         "layer norm": (
             concatenate(mlp(key, 2, 4, "tanh"), single(LayerNorm(), {"gain": jnp.full(4, 2.0)})),
@@ -200,19 +207,21 @@ def other_layers():
             jnp.linspace(-1.0, 1.0, 4),
         ),
     }
+    assert tuple(made) == OTHER_LAYERS
+    return made
 
 
 def swap(params, h):
     return params * h[::-1] ** 2
 
 
-@pytest.mark.parametrize("name", other_layers())
+@pytest.mark.parametrize("name", OTHER_LAYERS)
 def test_every_kind_of_layer_has_the_jacobian_of_finite_differences(name):
     narrow = other_layers()[name]
     with jax.enable_x64(True):
         network, x = jax.tree.map(lambda a: jnp.asarray(np.asarray(a, np.float64)), narrow)
         chain = jacobian_chain(network, x)
-        got = np.asarray(chain.jacobian.to_float())
+        got = np.asarray(to_float(chain.jacobian))
         run = jax.jit(lambda v: network(v.reshape(x.shape)).ravel())
         flat, step = np.asarray(x).ravel(), 1e-5
         columns = [
@@ -222,8 +231,9 @@ def test_every_kind_of_layer_has_the_jacobian_of_finite_differences(name):
         # Central differences: error about step**2 plus eps/step.
         np.testing.assert_allclose(got, np.stack(columns, 1), atol=1e-7 * max(1, np.abs(got).max()))
         product = np.eye(got.shape[0])
+        factors = layer_jacobians(network, x)
         for l in range(network.depth, 0, -1):
-            product = product @ np.asarray(layer_jacobians(network, x)[l])
+            product = product @ np.asarray(factors[l])
             assert abs(float(chain.log_norms[l - 1]) - math.log(np.linalg.norm(product))) <= 1e-12
 
 
@@ -242,9 +252,10 @@ def test_vmap_over_inputs_and_over_networks_is_the_loop():
     loop = jnp.stack([jacobian_chain(network, v).log_norms for v in xs])
     np.testing.assert_allclose(batched, loop, atol=40 * EPS)
     keys = jax.random.split(jax.random.key(0), 3)
-    nets = jax.vmap(lambda k: mlp(k, 5, 4, "tanh"))(keys)
-    many = jax.vmap(lambda n: jacobian_chain(n, jnp.ones(4)).log_norms)(nets)
-    one = [jacobian_chain(mlp(k, 5, 4, "tanh"), jnp.ones(4)).log_norms for k in keys]
+    nets = jax.jit(jax.vmap(lambda k: mlp(k, 5, 4, "tanh")))(keys)
+    many = jax.jit(jax.vmap(lambda n: jacobian_chain(n, jnp.ones(4)).log_norms))(nets)
+    draw = jax.jit(lambda k: mlp(k, 5, 4, "tanh"))
+    one = [jacobian_chain(draw(k), jnp.ones(4)).log_norms for k in keys]
     np.testing.assert_allclose(many, jnp.stack(one), atol=80 * EPS)
 
 
@@ -299,7 +310,7 @@ def test_float64_works_with_the_global_flag_on_and_off(flag):
         network, x = drawn(8, dtype=np.float64)
         chain = jacobian_chain(network, x)
         assert chain.log_norms.dtype == jnp.float64
-        reference = np.linalg.norm(np.asarray(jax.jacrev(network)(jnp.asarray(x))))
+        reference = np.linalg.norm(np.asarray(jax.jit(jax.jacrev(network))(jnp.asarray(x))))
         assert abs(float(chain.log_norms[0]) - math.log(reference)) <= 1e-13
     if not flag:
         with pytest.raises(DtypeError, match="enable_x64"):

@@ -3,6 +3,7 @@
 import math
 from itertools import pairwise
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from hypothesis import given
@@ -99,3 +100,101 @@ def test_the_root_mean_square_of_drawn_sigmoid_chains_obeys_its_bound():
 def test_bad_numbers_are_refused(call, error, words):
     with pytest.raises(error, match=words):
         call()
+
+
+def test_a_suffix_bound_is_the_product_of_weights_and_slopes_above_it():
+    weights, slopes = [2.0, 3.0, 5.0], [7.0, 11.0, 13.0]
+    logs = bounds.chain_upper(np.log(weights), np.log(slopes))
+    products = [math.prod(weights[l:]) * math.prod(slopes[l:]) for l in range(4)]
+    assert np.allclose(logs, np.log(products), rtol=0, atol=8 * np.finfo(float).eps * logs[0])
+    one = bounds.chain_upper(np.log(weights), math.log(7.0))
+    products = [math.prod(weights[l:]) * 7.0 ** (3 - l) for l in range(4)]
+    assert np.allclose(one, np.log(products), rtol=0, atol=8 * np.finfo(float).eps * one[0])
+
+
+def test_a_lower_bound_takes_the_best_layer_of_each_suffix():
+    a, t, n = [2.0, 3.0, 5.0], [7.0, 11.0, 13.0], [17.0, 1.0, 2.0]
+    logs = bounds.chain_lower(np.log(a), np.log(t), np.log(n))
+    for l in range(3):
+        choices = [math.prod(a[k + 1 :]) * n[k] * math.prod(t[l:k]) for k in range(l, 3)] + [
+            math.prod(a[l:])
+        ]
+        assert abs(logs[l] - math.log(max(choices))) < 16 * np.finfo(float).eps * logs[0]
+    assert logs[3] == 0.0
+    assert logs.shape == (4,)
+
+
+def test_the_root_mean_square_bound_multiplies_slope_spread_and_the_root_of_the_widths():
+    widths, sigma, slope = [4, 1, 9, 9], 3.0, 0.5
+    logs = bounds.rms_chain_upper(widths, sigma, slope)
+    products = [(sigma * slope) ** (3 - l) * math.sqrt(9 / widths[l]) for l in range(4)]
+    assert np.allclose(logs, np.log(products), rtol=0, atol=16 * np.finfo(float).eps)
+    assert np.allclose(
+        bounds.power_upper(0.5, 3)[0], [3 * math.log(0.5), 2 * math.log(0.5), math.log(0.5), 0.0],
+        rtol=4 * np.finfo(float).eps, atol=0,
+    )  # fmt: skip
+
+
+def test_whole_half_and_bfloat16_numbers_are_numbers():
+    assert bounds.chain_upper(np.array([1, 2]), 0.0).tolist() == [3.0, 2.0, 0.0]
+    for dtype in (np.uint8, np.float16, jnp.bfloat16):
+        found = bounds.chain_upper(np.array([1, 2], dtype), np.array([1, 0], dtype))
+        assert (found.dtype, found.tolist()) == (np.float64, [4.0, 2.0, 0.0])
+    assert bounds.power_upper(2.0, 1)[0].tolist() == [math.log(2), 0.0]
+
+
+@pytest.mark.usefixtures("as_a_user")
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda bad: bounds.chain_upper(bad, 0.0), "log_weight_norms"),
+        (lambda bad: bounds.chain_upper([0.0], bad), "log_slope_bounds"),
+        (lambda bad: bounds.chain_lower(bad, [0.0], [0.0]), "log_stretch"),
+        (lambda bad: bounds.chain_lower([0.0], bad, [0.0]), "log_transposed_stretch"),
+        (lambda bad: bounds.chain_lower([0.0], [0.0], bad), "log_norm_lower"),
+        (lambda bad: bounds.power_upper(0.5, 1, bad), "log_weight_norms"),
+    ],
+)
+def test_what_is_no_list_of_logarithms_is_refused_by_its_name(call, words):
+    for bad, said in (
+        ("x", f"got str as {words}, expected numbers"),
+        (["x"], f"got list as {words}, expected numbers"),
+        ([[0.0], [0.0, 1.0]], f"got list as {words}, expected numbers"),
+        ([True], f"got list as {words}, expected numbers"),
+        ([math.inf], rf"got NaN or \+inf in {words}"),
+        ([math.nan], rf"got NaN or \+inf in {words}"),
+        ([[0.0]], rf"got {words} of shape \(1, 1\), expected \(L,\)"),
+        ([], rf"got {words} of shape \(0,\), expected \(L,\)"),
+    ):
+        with pytest.raises((UsageError, ShapeError), match=said):
+            call(bad)
+
+
+@pytest.mark.usefixtures("as_a_user")
+def test_sizes_are_finite_numbers_above_zero():
+    for bad in (0.0, -1.0, math.inf, math.nan, True, "1", None):
+        with pytest.raises(
+            UsageError, match=r"got derivative_sup=.*expected a finite number above"
+        ):
+            bounds.rms_chain_upper([3, 3], 1.0, bad)
+        with pytest.raises(UsageError, match="got sigma_w="):
+            bounds.rms_chain_upper([3, 3], bad, 1.0)
+        with pytest.raises(UsageError, match="got base="):
+            bounds.power_upper(bad, 1)
+    for bad in ([3, 0], [3, math.inf], [3, math.nan], [[3, 3]], [0.5, 3]):
+        with pytest.raises(
+            UsageError, match=r"got widths \[.*expected n_0 \.\. n_L, each at least 1"
+        ):
+            bounds.rms_chain_upper(bad, 1.0, 1.0)
+    with pytest.raises(UsageError, match="got str as widths"):
+        bounds.rms_chain_upper("ab", 1.0, 1.0)
+    with pytest.raises(UsageError, match=r"\bdepth\b"):
+        bounds.power_upper(0.5, 1.5)
+    assert bounds.rms_chain_upper([1, 1], 1.0, 1.0).tolist() == [0.0, 0.0]
+    with pytest.raises(ShapeError, match="got 1, 1 and 2 values"):
+        bounds.chain_lower([0.0], [0.0], [0.0, 0.0])
+
+
+def test_weights_that_neither_stretch_nor_shrink_grant_the_power():
+    assert bounds.power_upper(0.25, 1, [0.0])[1] is True
+    assert bounds.power_upper(0.25, 1, [1e-300])[1] is False

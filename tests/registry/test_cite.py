@@ -158,3 +158,112 @@ def test_a_replaced_number_leads_to_the_one_that_holds_today(tmp_path):
     citation = cite("a.old", path)
     assert citation.number == new
     assert "a.old" in citation.text
+
+
+def _drawn(**more):
+    """An estimate with every field that a citation can show."""
+    fields = {
+        "key": "a.mean", "kind": "estimated", "statement": "The mean of a draw.", "value": "0.12345",
+        "conditions": "Width 8.", "how": How.of("gradchain.x", seed=0), "check": Check("z", "4.5"),
+        "uncertainty": Uncertainty("standard error", "0.0123", n=100, method="seeds 0 to 99"),
+        "unit": "nat", "dtype": "float32", "device": "cpu", "theorem": "t1",
+    }  # fmt: skip
+    return Number(**(fields | more))
+
+
+def _bound():
+    return Number(
+        key="a.bound", kind="exact", role="upper bound", statement="A bound", value="1/1024",
+        exact="(1/4)^5", how=How.of("gradchain.y", base="1/4"), check=Check("equality"),
+    )  # fmt: skip
+
+
+def test_a_citation_reads_line_by_line_as_the_page_of_formats_says():
+    number = _drawn()
+    citation = Citation(number, "my.json")
+    rows = [
+        "  what it is  estimate",
+        "  says        The mean of a draw.",
+        "  conditions  In float32 on cpu. Width 8.",
+        "  obtained    random draws, standard error 0.0123, n = 100 (seeds 0 to 99), theorem t1; "
+        "gradchain.x(seed=0)",
+        "  from        my.json (not the packaged reference)",
+        f"  cite as     gradchain 0.1.0, number a.mean (id {number.id}) from my.json",
+        "  recompute   gradchain check a.mean --level full --registry my.json",
+    ]
+    assert citation.text.splitlines() == ["a.mean = 0.123 \u00b1 0.012 nat", *rows]
+    assert citation.ascii.splitlines() == ["a.mean = 0.123(12) nat", *rows]
+    cells = re.findall(r'<tr><th scope="row">(.*?)</th><td>(.*?)</td></tr>', citation._repr_html_())
+    assert [f"  {label:<10}  {text}" for label, text in cells] == rows
+    assert "  replaces    a.old" in Citation(_bound(), None, "a.old").text.splitlines()
+    assert "  conditions  none" in Citation(_bound()).text.splitlines()
+
+
+def test_a_note_says_nature_unit_statement_error_conditions_and_source_in_this_order():
+    number = _drawn()
+    note = (
+        "Estimate.{unit} The mean of a draw. Uncertainty: standard error 0.0123, n = 100 "
+        "(seeds 0 to 99). Conditions: In float32 on cpu. Width 8. "
+        f"Cited from gradchain 0.1.0, number a.mean (id {number.id}). Recompute: "
+    )
+    plain, noted = note.format(unit=""), note.format(unit=" Unit: nat.")
+    command = "gradchain check a.mean --level full"
+    citation = Citation(number)
+    assert citation.markdown == f"0.123(12) nat ({plain}`{command}`.)"
+    assert citation.html == (
+        '<span data-key="a.mean">0.123 &plusmn; 0.012 nat</span> '
+        f"<small>({plain}<code>{command}</code>.)</small>"
+    )
+    escaped = command.replace("--", "-{}-")
+    assert citation.latex == rf"$0.123 \pm 0.012$\footnote{{{noted}\texttt{{{escaped}}}.}}"
+    typst = citation.typst.replace("\\", "")
+    assert typst == f"$0.123 plus.minus 0.012$#footnote[{noted}{command}.]"
+
+
+def test_a_note_without_error_or_conditions_has_no_hole_in_it():
+    number = _bound()
+    whole = (
+        r"9.77e-4 (Upper bound, value exact ((1/4)\^5 = 1/1024). A bound. Cited from gradchain "
+        f"0.1.0, number a.bound (id {number.id}). Recompute: `gradchain check a.bound`.)"
+    )
+    assert Citation(number).markdown == whole
+    said = Number(key="b.c", kind="reported", statement="So!", value="0.5", source="A. Author")
+    assert Citation(said).markdown == (
+        "0.500 (Reported value. So! Source: A. Author. "
+        f"Cited from gradchain 0.1.0, number b.c (id {said.id}).)"
+    )
+    assert "Recompute" not in Citation(said).html + Citation(said).latex + Citation(said).typst
+
+
+def test_a_bibtex_entry_has_these_fields_and_its_note_these_parts():
+    number = _drawn()
+    entry = "\n".join([
+        "@misc{gradchain.a.mean,",
+        "  author = {{The gradchain authors}},",
+        "  title = {{The mean of a draw}},",
+        "  howpublished = {gradchain 0.1.0, number a.mean},",
+        "  version = {0.1.0},",
+        "  note = {0.123(12) nat; estimate; conditions: In float32 on cpu. Width 8; standard error "
+        f"0.0123, n = 100 (seeds 0 to 99); id {number.id}}}",
+        "}",
+    ])
+    assert Citation(number).bibtex == entry
+    said = Number(key="b.c", kind="reported", statement="So.", value="0.5", source="A. Author")
+    assert (
+        f"note = {{0.500; reported value; id {said.id}; source: A. Author}}"
+        in Citation(said).bibtex
+    )
+
+
+def test_json_says_where_the_number_is_from():
+    data = json.loads(Citation(_bound()).json)
+    assert data["from"] == "packaged reference"
+    assert data["nature"] == "upper bound, value exact"
+    assert data["command"] == "gradchain check a.bound"
+    assert data["cite"] == Citation(_bound()).reference
+    assert data["shown"]["text"] == shown(_bound(), "text")
+    assert json.loads(Citation(_bound(), "my.json").json)["from"] == "my.json"
+
+
+def test_an_old_key_is_named_only_where_another_number_is_given():
+    assert cite(KEY).asked is None

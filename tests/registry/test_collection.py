@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gradchain._errors import RegistryError, UnknownKeyError
+from gradchain._errors import RegistryError, UnknownKeyError, UsageError
 from gradchain.registry import Check, How, Number, Registry
-from gradchain.registry.collection import order
+from gradchain.registry.collection import order, validate_all
 
 
 def make(key: str, superseded_by: str | None = None) -> Number:
@@ -30,6 +30,13 @@ BAD = {
     "inside": (["a.n1", "a.n1.x"], "a.n1.x: key: begins with the whole key a.n1"),
     "deep inside": (["a", "a.b.c.d"], "a.b.c.d: key: begins with the whole key a;"),
 }
+
+
+@pytest.mark.parametrize("bad", [None, 3, "a.b", ["a.b"], [None], {"a.b": 1}, [{"key": "a.b"}]])
+def test_what_is_no_record_is_not_collected(as_a_user, bad: object):
+    for collect in (Registry, validate_all):
+        with pytest.raises(UsageError, match=r"expected .*gradchain.registry.Number"):
+            collect(bad)
 
 
 @pytest.mark.parametrize("name", BAD)
@@ -95,3 +102,35 @@ def test_records_are_not_changed_by_being_collected():
     number = make("a.b")
     assert Registry([number])["a.b"] is number
     assert Registry([replace(number, digits=5)])["a.b"] != number
+
+
+@pytest.mark.usefixtures("as_a_user")
+def test_what_is_no_record_is_named_by_its_type():
+    with pytest.raises(UsageError, match="got str as numbers, expected records"):
+        Registry("a.b")
+    with pytest.raises(UsageError, match="got int as numbers, expected records"):
+        Registry(3)
+    with pytest.raises(
+        UsageError, match=r"got dict among the numbers, expected .*registry\.Number;"
+    ):
+        Registry([{"key": "a.b"}])
+
+
+def test_an_unknown_key_with_nothing_near_says_how_to_search():
+    registry = Registry([make("a.b")])
+    with pytest.raises(UnknownKeyError, match="unknown key 'qqqq'; see: gradchain list"):
+        registry["qqqq"]
+    with pytest.raises(UnknownKeyError, match=r"unknown key 'a\.c'; nearest: a\.b"):
+        registry["a.c"]
+
+
+def test_a_registry_says_where_it_comes_from_and_how_many_it_holds():
+    registry = Registry([make("a.b"), make("a.c")], writer="w", origin="o", schema=3)
+    assert (registry.writer, registry.origin, registry.schema, len(registry)) == ("w", "o", 3, 2)
+    empty = Registry()
+    assert (empty.writer, empty.origin, len(empty)) == ("", "", 0)
+
+
+def test_ten_replacements_are_followed():
+    numbers = [make(f"k{i}", f"k{i + 1}") for i in range(10)] + [make("k10")]
+    assert Registry(numbers).current("k0").key == "k10"

@@ -120,3 +120,11 @@ def test_the_uncertainty_can_be_left_out_and_the_digits_chosen():
 def test_an_unknown_form_is_refused():
     with pytest.raises(UsageError, match="form 'roman' is unknown"):
         shown(exact("1"), "roman")
+
+
+@pytest.mark.parametrize(
+    ("size", "seen"), [("0.0005", True), ("0.00049", False), ("0.0002", False), ("0", False)]
+)
+def test_an_error_is_shown_from_half_a_unit_of_the_last_digit_on(size, seen):
+    number = estimated("0.123", Uncertainty("standard error", size, n=4, method="m"))
+    assert ("(" in shown(number, "ascii")) is seen

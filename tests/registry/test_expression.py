@@ -66,3 +66,42 @@ def test_spellings_of_one_formula_meet():
     assert plain_formula("ln 2") == plain_formula("log(2)") == plain_formula("LN(2)")
     assert plain_formula("9.77 × 10⁻⁴") == plain_formula("9.77e-4")
     assert plain_formula("(1/3)^2") == "(1/3)^2"
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("1/0", "^division by zero: '1/0'"),
+        ("0^-1", r"^division by zero: '0\^-1'"),
+        ("2^0.5", r"the exponent must be a whole number of moderate size: '2\^0\.5'"),
+        ("1 2", "not an expression: '1 2'"),
+        ("(1", r"not an expression: '\(1'"),
+        ("x", "not an expression: 'x'"),
+        ("(" * 60 + "1" + ")" * 60, "^nested too deeply: "),
+        ("-" * 60 + "1", "nested too deeply"),
+        ("2^99999*2^99999*4", "^too large: "),
+        ("2^100001", "the exponent must be a whole number of moderate size"),
+        ("1" * 301, "at most 300 characters"),
+    ],
+)
+def test_a_refusal_names_the_reason_and_the_text(text, reason):
+    with pytest.raises(UsageError, match=reason):
+        evaluate(text)
+
+
+def test_the_limits_themselves_are_allowed():
+    assert evaluate("1" + " " * 299) == 1
+    for around in ("(" * 50 + "1" + ")" * 50, "-" * 50 + "1", "+".join(["(1)"] * 60)):
+        assert evaluate(around) in {1, 60}
+    assert evaluate("+".join(["-1"] * 60)) == -60
+    assert evaluate("2^100000*2^99999") == 2**199999
+    with pytest.raises(UsageError, match="too large"):
+        evaluate("2^100000*2^99999*2")
+    assert evaluate("0^0") == 1
+
+
+def test_only_a_times_sign_before_a_power_of_ten_is_one():
+    assert plain_formula("9.77 x 10^(-4)") == plain_formula("9.77x10^-4") == "9.77e-4"
+    assert plain_formula("3 x 4") == "3x4"
+    assert plain_formula("LOG 10") == "log(10)"
+    assert plain_formula("2*(1/8)") == "2*0.125"

@@ -248,3 +248,57 @@ def test_a_number_of_a_users_file_and_a_replaced_one_are_said(tmp_path):
     assert any("replaced by a.young" in note for note in report.notes)
     assert any(str(path) in note for note in report.notes)
     assert shown(number) in page.read_text()
+
+
+def test_a_report_counts_names_and_quotes(shelf, tmp_path):
+    path = tmp_path / "n.md"
+    long = "y" * 60
+    path.write_text(f"{mark('x')}\n{mark(long)}\n{mark('z' * 61)}\n`{mark()}`\n")
+    (report,) = fill(shelf, [str(path)], dry_run=True)
+    assert report_lines(report, True) == [
+        f"{path}: 3 numbers, would change 3",
+        f"  line 1: {KEY}: 'x' -> '9.77e-4'",
+        f"  line 2: {KEY}: '{long}' -> '9.77e-4'",
+        f"  line 3: {KEY}: '{'z' * 57}...' -> '9.77e-4'",
+        "  line 4: a mark inside code, left alone",
+    ]
+    path.write_text(mark("x"))
+    (report,) = fill(shelf, [str(path)])
+    assert report_lines(report, False)[0] == f"{path}: 1 number, changed 1"
+    (report,) = fill(shelf, [str(path)])
+    assert report_lines(report, False) == [f"{path}: 1 number, up to date"]
+    assert report.marks == 1
+
+
+def test_a_file_of_one_name_says_nothing_about_hard_links(shelf, note, tmp_path):
+    (report,) = fill(shelf, [str(note)], dry_run=True)
+    assert report.notes == ()
+    os.link(note, tmp_path / "other.md")
+    (report,) = fill(shelf, [str(note)], dry_run=True)
+    assert report.notes == ("has 2 hard links; the other names keep the old text",)
+
+
+def test_the_line_of_bytes_that_are_no_utf8_is_counted_from_the_start(shelf, tmp_path):
+    path = tmp_path / "n.md"
+    path.write_bytes(b"a\nb\nc caf\xe9\nd\n")
+    with pytest.raises(
+        RegistryError, match=r"line 3: not UTF-8 \(it looks like cp1252\); save it as"
+    ):
+        fill(shelf, [str(path)])
+
+
+def test_marks_and_keys_that_are_wrong_are_told_one_a_line_and_nothing_is_written(shelf, tmp_path):
+    path = tmp_path / "n.md"
+    path.write_text(f"{mark(key='no.such')}\n{mark(key='zz.zz')}\n")
+    with pytest.raises(UnknownKeyError) as caught:
+        fill(shelf, [str(path)])
+    lines = str(caught.value).splitlines()
+    assert [line.split(": ")[0] for line in lines[:-1]] == [f"{path}, line {n}" for n in (1, 2)]
+    assert lines[-1] == "nothing was written"
+    path.write_text(f"{CLOSE}\n{mark(key='no.such')}\n")
+    with pytest.raises(UsageError) as caught:
+        fill(shelf, [str(path)])
+    lines = str(caught.value).splitlines()
+    assert lines[0].startswith(f"{path}, line 1: ")
+    assert lines[1].startswith(f"{path}, line 2: unknown key")
+    assert lines[-1] == "nothing was written"

@@ -179,3 +179,14 @@ def test_signs_are_spelt_in_ascii():
         ascii_text("|w| ≤ 1, σ′, 9.77 × 10⁻⁴ ± 1, Xavier é")
         == "|w| <= 1, sigma', 9.77 x 10^-4 +- 1, Xavier e"
     )
+
+
+def test_an_address_is_not_made_a_link():
+    assert markdown_text("see www.x.org") == r"see www\.x.org"
+    assert markdown_text("WWW.x") == r"WWW\.x"
+    assert markdown_text("http://x") == r"http\://x"
+    assert markdown_text("awww.x") == "awww.x"
+
+
+def test_a_sign_without_an_ascii_spelling_becomes_one_question_mark():
+    assert ascii_text("a\u6f22b") == "a?b"

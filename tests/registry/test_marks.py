@@ -126,3 +126,50 @@ def test_the_scanner_takes_linear_time(unit):
     start = time.perf_counter()
     scan(text)
     assert time.perf_counter() - start < 20
+
+
+def test_raw_text_ends_at_its_own_closing_tag_that_follows_it():
+    text = f"</script> <script>\n{PAIR}\n</SCRIPT> {PAIR} <style>x</style> {PAIR}"
+    found = scan(text)
+    assert [mark.line for mark in found.marks] == [3, 3]
+    assert found.ignored == ((2, "<script>"),)
+
+
+def test_a_mark_right_after_a_comment_or_a_mark_is_found():
+    text = f"<!--x-->{PAIR}{PAIR}<!-- {PAIR} -->"
+    assert len(scan(text).marks) == 2
+
+
+def test_the_parts_of_a_mark_are_where_the_text_says():
+    text = f"ab\n{PAIR}"
+    (mark,) = scan(text).marks
+    assert (mark.key, mark.form, mark.line, text[mark.start : mark.end]) == ("a.b", "ascii", 2, "1")
+    assert text[: mark.start] == f"ab\n{OPEN}"
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        (f"{OPEN}\n{OPEN}1{CLOSE}", "mark inside the mark of line 1"),
+        (CLOSE, "<!--/gch--> closes nothing"),
+    ],
+)
+def test_a_problem_says_which_marks_do_not_pair(text, sentence):
+    assert sentence in scan(text).problems[0][1]
+
+
+@pytest.mark.parametrize("block", ["```\nx\n```\n", "    x\n", "~~~\nx\n~~~\n", "text\n\n\tx\n"])
+def test_a_mark_right_below_a_code_block_counts(block):
+    assert _keys(block + PAIR) == [("a.b", block.count("\n") + 1, "1")]
+    assert _keys(PAIR + "\n\n" + block) == [("a.b", 1, "1")]
+
+
+def test_a_mark_that_never_closes_on_its_line_says_so():
+    assert scan("x\n<!--gch:a.b\ny").problems == ((2, "mark is not closed by <!--/gch-->"),)
+
+
+@pytest.mark.parametrize("between", [" x", "\nmore ", ""])
+def test_a_mark_that_lacks_its_own_end_is_reported_not_passed_over(between):
+    found = scan(f"a <!--gch:a.b{between}<!--/gch--> c")
+    assert not found.marks
+    assert [text for _, text in found.problems] == ["mark without its -->"]

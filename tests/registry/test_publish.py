@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+import platform
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -68,3 +70,34 @@ def test_numbers_of_a_study_join_the_catalogue_unless_they_contradict_it(tmp_pat
     path = registry.write(tmp_path / "numbers.json", [replace(known, value="0.7", enclosure=None)])
     with pytest.raises(RegistryError, match=r"ln2: .* says '0.7', another source says '0.693"):
         publish.merge([known], [path])
+
+
+def test_the_provenance_says_day_python_system_versions_and_how_many(tmp_path: Path):
+    numbers = [registry.load()["ln2"]]
+    publish.build_reference(numbers, [], tmp_path, {"b": "2", "a": "1"}, "2026-01-31")
+    text = (tmp_path / "provenance.json").read_text(encoding="ascii")
+    found = json.loads(text)
+    assert found == {
+        "date": "2026-01-31",
+        "python": platform.python_version(),
+        "platform": f"{sys.platform} {platform.machine()}",
+        "versions": {"a": "1", "b": "2"},
+        "numbers": 1,
+    }
+    assert list(found["versions"]) == ["a", "b"]
+    assert text == json.dumps(found, indent=1) + "\n"
+    checksum = (tmp_path / "checksum.txt").read_text(encoding="ascii")
+    assert checksum.endswith("  numbers.json\n")
+
+
+def test_a_row_says_unit_role_type_and_device():
+    plain = registry.load()["ln2"]
+    number = replace(
+        plain, unit="nat", role="upper bound", dtype="float32", device="cpu", conditions="Width 8."
+    )
+    page = publish.numbers_markdown({"ln2": number})
+    assert "| `ln2` | 0.6931 nat | " + f"{plain.kind}; upper bound; float32, cpu | " in page
+    assert page.rstrip().endswith(" *Conditions:* Width 8. |")
+    bare = replace(plain, unit="1", role="value", conditions="")
+    row = publish.numbers_markdown({"ln2": bare}).rstrip().splitlines()[-1]
+    assert row == f"| `ln2` | 0.6931 | {plain.kind} | {publish._cell(plain.statement)} |"

@@ -197,3 +197,85 @@ def test_reading_numbers_needs_no_array_library_and_no_patience():
         assert heavy == "[]"
         best = min(best, float(seconds))
     assert best < 0.15
+
+
+@pytest.mark.parametrize(
+    ("data", "sentence"),
+    [
+        (b"\xff\xfe", "n.json: not a registry: it is UTF-16; save it as UTF-8"),
+        (b"\n\xff", r"n.json: not a registry \(line 2\): byte 1 is not UTF-8"),
+        (b'{"schema": 1, "numbers": [3]}', "^n.json: a record is int, expected an object$"),
+        (b"a\nb\n\xff", r"n.json: not a registry \(line 3\): byte 4 is not UTF-8"),
+        (b"\n[NaN]", r"n.json: not a registry \(line 2, column 2\): NaN is not a number"),
+        (b"[\n 1e999]", r"n.json: not a registry \(line 2, column 2\): '1e999' is out of range"),
+        (b'{"b":{"a":1},\n"a":2,"a":3}', r"\(line 2, column 7\): a name stands twice"),
+        (b'[{"a":1},{"a":1},{"a":{"a":2},"b":[],\n "a":1}]', r"\(line 2, column 2\): a name"),
+        (b'{"a":"{a:b}}","a":1}', r"\(line 1, column 15\): a name stands twice"),
+        (b'{"numbers": [], "schema": 0}', '"schema" must be a whole number from 1'),
+        (b'{"numbers": [], "schema": 1, "z": 1, "b": 1}', "n.json: .*: unknown field 'b'"),
+    ],
+)
+def test_the_place_of_a_fault_is_its_line_and_column(data: bytes, sentence: str):
+    with pytest.raises(RegistryError, match=sentence):
+        reading.parse_registry(data, "n.json")
+
+
+def test_numbers_say_where_they_come_from_and_who_wrote_them():
+    data = text_of(GOOD).encode()
+    assert reading.parse_registry(data, "n.json").origin == "n.json"
+    assert reading.parse_registry(data, "n.json", "here").origin == "here"
+    assert reading.parse_registry(data, "n.json").writer == "w"
+    unsigned = json.dumps({"schema": 1, "numbers": []}).encode()
+    assert reading.parse_registry(unsigned, "n.json").writer == "an unknown program"
+    assert registry.load().origin == "packaged reference"
+
+
+@pytest.mark.usefixtures("as_a_user")
+def test_what_is_no_path_is_named_by_its_type():
+    with pytest.raises(RegistryError, match="got int, expected the path of a file"):
+        registry.read(3)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "sentence"),
+    [
+        ("enclosure", ["0"], r"a.b: enclosure: expected a list of texts \(two\)"),
+        ("tags", {}, "a.b: tags: expected a list of texts$"),
+        ("tags", [1], r"a.b: tags: got int, expected text \(numbers are text too\)"),
+        ("how", {"function": 1, "arguments": {}}, "how.function: got int, expected text"),
+        ("check", {"rule": 1}, "check.rule: got int, expected text"),
+        ("uncertainty", {"value": "1"}, "uncertainty.type: is missing"),
+        ("statement", None, "statement: got NoneType, expected text"),
+    ],
+)
+def test_a_field_of_the_wrong_shape_is_named_with_what_was_got(name, value, sentence):
+    with pytest.raises(RegistryError, match=sentence):
+        reading.from_json({**GOOD, name: value})
+
+
+def test_two_ends_and_every_part_of_an_uncertainty_are_read():
+    doubt = {"type": "interval 95%", "low": "0", "high": "1", "n": 9, "method": "m"}
+    more = {"kind": "estimated", "uncertainty": doubt, "check": {"rule": "z", "tolerance": "4"}}
+    number = reading.from_json({**GOOD, **more, "enclosure": ["0", "1"], "tags": ["x", "y"]})
+    assert number.enclosure == ("0", "1")
+    assert number.tags == ("x", "y")
+    assert (number.check.rule, number.check.tolerance) == ("z", "4")
+    got = number.uncertainty
+    assert (got.type, got.low, got.high, got.n, got.method) == ("interval 95%", "0", "1", 9, "m")
+
+
+def test_the_first_unknown_and_the_first_missing_field_are_named():
+    with pytest.raises(RegistryError, match=r"a.b: 'aa': is an unknown field; check its spelling"):
+        reading.from_json({**GOOD, "zz": 1, "aa": 1})
+    with pytest.raises(RegistryError, match=r"key: is missing$"):
+        reading.from_json({})
+
+
+@pytest.mark.parametrize(
+    "name", ["a\nb", "a\u202eb", "\x1b]0;owned\x07", "a" * 5000, "a\x00b", "\ud800"]
+)
+def test_a_file_with_a_strange_name_gets_one_printable_line(tmp_path: Path, name: str):
+    with pytest.raises(RegistryError, match="cannot read it") as caught:
+        reading.read(tmp_path / name)
+    assert str(caught.value).isprintable()
+    assert len(str(caught.value)) < 300

@@ -217,3 +217,108 @@ def test_one_number_is_run_only_if_the_table_names_it():
 def test_an_unknown_level_is_refused():
     with pytest.raises(UsageError, match="level 'slow' is unknown; expected quick or full"):
         recheck.check({}, "slow", TABLE)
+
+
+@pytest.mark.parametrize("text", ["NaN", "true", "[1]", '"x"', "{", ""])
+def test_arguments_that_are_no_names_with_values_are_refused(as_a_user, text: str):
+    with pytest.raises(DriftError, match="not run"):
+        recheck.run(How("gradchain.say", text), TABLE, "a.b")
+
+
+@recomputable(seed=int)
+def steady(seed: int) -> Result:
+    return Result(value="2", uncertainty=Uncertainty("standard error", value="0", n=4, method="m"))
+
+
+@recomputable(seed=int)
+def between(seed: int) -> Result:
+    doubt = Uncertainty("interval 95%", low="-1.959964", high="1.959964", n=4, method="m")
+    return Result(value="0", uncertainty=doubt)
+
+
+@recomputable(seed=int)
+def bare(seed: int) -> Result:
+    return Result(value="2")
+
+
+@recomputable(x=float, word=str, choice=("a", 1))
+def many(x: float, word: str, choice: object) -> Result:
+    return Result(value=repr(float(x)))
+
+
+MORE = {
+    "gradchain.steady": Entry(lambda: steady),
+    "gradchain.between": Entry(lambda: between),
+    "gradchain.bare": Entry(lambda: bare),
+    "gradchain.many": Entry(lambda: many),
+}
+
+
+def _estimate(name: str, value: str, doubt: Uncertainty, limit: str = "3") -> Number:
+    return Number(
+        key="a.b", kind="estimated", statement="S.", value=value, uncertainty=doubt,
+        how=How.of(f"gradchain.{name}", seed=1), check=Check("z", limit),
+    )  # fmt: skip
+
+
+def test_without_any_spread_only_the_same_value_agrees():
+    none = Uncertainty("standard error", value="0", n=4, method="m")
+    for value, verdict in (("2", "agrees"), ("2.0000000001", "drifted")):
+        finding = recheck.check_one(_estimate("steady", value, none), "full", MORE)
+        assert (finding.verdict, finding.recomputed) == (verdict, "2")
+        assert "no spread at all" in finding.sentence
+
+
+def test_z_counts_both_errors_and_the_mean_of_all_draws():
+    # Every draw has standard error 1, so has the record: z = 3 / sqrt(1 / DRAWS + 1).
+    interval = Uncertainty("interval 95%", low="1.040036", high="4.959964", n=4, method="m")
+    z = 3 / (1 / recheck.DRAWS + 1) ** 0.5
+    for limit, verdict in ((z + 0.01, "agrees"), (z - 0.01, "drifted")):
+        number = _estimate("between", "3", interval, f"{limit:.4f}")
+        finding = recheck.check_one(number, "full", MORE)
+        assert finding.verdict == verdict
+        assert f"z = {-z:.2f}, limit {limit:.4f}"[:12] in finding.sentence
+        assert (finding.recorded, finding.recomputed) == ("3", "0")
+
+
+def test_an_estimate_whose_function_gives_no_error_is_not_called_reproduced():
+    doubt = Uncertainty("standard error", value="1", n=4, method="m")
+    finding = recheck.check_one(_estimate("bare", "2", doubt), "full", MORE)
+    assert finding.verdict == "drifted"
+    assert finding.sentence == "a.b: the function gave neither standard error nor range"
+
+
+def test_an_argument_fits_by_type_value_and_length():
+    good = {"x": 1, "word": "w" * recheck.MAX_LENGTH, "choice": "a"}
+    for changes in ({}, {"x": 1.5}, {"choice": 1}):
+        assert recheck.run(How.of("gradchain.many", **good | changes), MORE).value
+    for name, value in {"x": "1", "word": good["word"] + "w", "choice": True}.items():
+        with pytest.raises(DriftError, match=f"a number: argument {name} = .* does not fit"):
+            recheck.run(How.of("gradchain.many", **good | {name: value}), MORE)
+    with pytest.raises(DriftError, match=r"arguments 'none' do not fit; expected choice, word, x;"):
+        recheck.run(How.of("gradchain.many"), MORE)
+
+
+def test_a_refusal_begins_with_the_key_and_tells_the_reason(as_a_user):
+    with pytest.raises(DriftError, match=r"a\.b: its arguments are not JSON text; not run"):
+        recheck.run(How("gradchain.many", "{"), MORE, "a.b")
+    with pytest.raises(DriftError, match=r"a\.b: arguments are a list, expected names with values"):
+        recheck.run(How("gradchain.many", "[]"), MORE, "a.b")
+    assert recheck.check_one(CASES["equal"][0], "full", TABLE).recomputed == "1/4"
+    assert recheck.check_one(CASES["equal"][0], "full", TABLE).recorded == "0.25"
+
+
+def test_only_the_asked_keys_are_checked_in_the_asked_order():
+    numbers = {"x": CASES["equal"][0], "y": REPORTED}
+    assert [f.verdict for f in recheck.check(numbers, "quick", TABLE, ["y", "x"])] == [
+        "reported",
+        "agrees",
+    ]
+    assert len(recheck.check(numbers, "full", TABLE)) == 2
+
+
+def test_an_error_bound_is_no_standard_error():
+    doubt = Uncertainty("error bound", value="1", n=4, method="m")
+    finding = recheck.check_one(_estimate("steady", "2", doubt), "full", MORE)
+    assert (finding.verdict, finding.recomputed) == ("drifted", "2")
+    assert "neither standard error nor range" in finding.sentence

@@ -262,3 +262,101 @@ def test_what_may_not_be_stored_is_dropped_when_printed():
 def test_a_reported_number_needs_only_its_source():
     number = make(kind="reported", how=None, check=None, source="A. Author, 1998.", exact=None)
     assert number.source == "A. Author, 1998."
+
+
+LONG = "x" * 10_001
+ERROR = {"type": "standard error", "value": "0.1", "n": 9, "method": "m"}
+
+
+@pytest.mark.parametrize(
+    ("field", "changes"),
+    [
+        *((name, {name: LONG}) for name in ("statement", "exact", "unit", "device", "theorem")),
+        ("tags", {"tags": (LONG,)}),
+        ("how.function", {"how": How(LONG, "{}")}),
+        ("how.arguments", {"how": How("f", LONG)}),
+        ("check.rule", {"check": Check(LONG)}),
+        ("check.tolerance", {"check": Check("equality", LONG)}),
+        *(
+            (
+                f"uncertainty.{part}",
+                {**ESTIMATED, "uncertainty": Uncertainty(**ERROR | {part: LONG})},
+            )
+            for part in ("type", "value", "low", "high", "method")
+        ),
+    ],
+)
+def test_a_text_too_long_is_refused_by_the_name_of_its_own_field(field: str, changes: dict):
+    with pytest.raises(RegistryError, match=f": {field}: value out of range: 10001 characters"):
+        make(**changes)
+
+
+def test_the_longest_text_and_the_ends_of_the_digits_are_allowed():
+    assert len(make(conditions="x" * 10_000).conditions) == 10_000
+    assert [make(digits=digits).digits for digits in (1, 50)] == [1, 50]
+    with pytest.raises(RegistryError, match="digits: got 51"):
+        make(digits=51)
+
+
+@pytest.mark.parametrize(
+    ("field", "changes"),
+    [
+        ("uncertainty.value", {"value": "x"}),
+        ("uncertainty.low", {"low": "x", "high": "1"}),
+        ("uncertainty.high", {"low": "0", "high": "x"}),
+    ],
+)
+def test_an_error_that_is_no_number_is_refused_by_the_name_of_its_part(field: str, changes: dict):
+    with pytest.raises(RegistryError, match=f": {field}: not a number"):
+        make(**ESTIMATED | {"uncertainty": Uncertainty(**ERROR | changes)})
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "words"),
+    [
+        ("statement", 3, "got int, expected text"),
+        ("tags", ["a"], "got list, expected a tuple of texts"),
+        ("tags", (1,), "got tuple, expected a tuple of texts"),
+        ("enclosure", ("0",), "got tuple, expected a tuple of texts"),
+        ("digits", "3", "got str, expected a whole number"),
+        ("how", "f", "got str, expected a How"),
+        ("statement", None, "got NoneType, expected text"),
+    ],
+)
+@pytest.mark.usefixtures("as_a_user")
+def test_a_field_of_the_wrong_type_says_what_was_got_and_what_is_expected(field, value, words):
+    with pytest.raises(RegistryError, match=f"{field}: {words}"):
+        make(**{field: value})
+
+
+def test_ends_that_touch_the_value_and_an_error_of_nothing_are_allowed():
+    assert make(**CERTIFIED | {"enclosure": ("0.25", "0.25")}).enclosure == ("0.25", "0.25")
+    none = Uncertainty("standard error", value="0", n=1, method="m")
+    assert make(**ESTIMATED | {"uncertainty": none}).uncertainty == none
+    assert make(**ESTIMATED | {"check": Check("z", "0")}).check == Check("z", "0")
+
+
+def test_arguments_may_be_eight_deep_and_no_deeper():
+    for depth, good in ((8, True), (9, False)):
+        inside = "[" * (depth - 2) + "1" + "]" * (depth - 2)  # the names and the 1 are levels too
+        how = How("f", f'{{"a":{inside}}}')
+        if good:
+            assert make(how=how).how == how
+        else:
+            with pytest.raises(RegistryError, match=r"how\.arguments: expected names with values"):
+                make(how=how)
+
+
+def test_what_is_at_its_default_is_not_written():
+    assert set(to_json(make())) == {
+        *("key", "kind", "statement", "value", "exact", "how", "check"),
+    }
+
+
+def test_parts_that_are_empty_are_not_written():
+    error = Uncertainty("error bound", value="1e-9")
+    computed = make(kind="computed", exact=None, uncertainty=error, check=Check("relative", "1e-6"))
+    assert to_json(computed)["uncertainty"] == {"type": "error bound", "value": "1e-9"}
+    assert to_json(computed)["check"] == {"rule": "relative", "tolerance": "1e-6"}
+    assert to_json(make())["check"] == {"rule": "equality"}
+    assert to_json(make(tags=("x", "y")))["tags"] == ["x", "y"]

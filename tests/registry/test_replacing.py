@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -95,3 +96,26 @@ def test_the_temporary_file_of_a_run_that_is_still_alive_is_left_alone(tmp_path)
     write_all([(source, b"new")])
     assert path.read_text() == "new"
     assert alive.exists()
+
+
+def test_a_file_of_another_owner_keeps_its_owner_or_is_not_written(tmp_path, monkeypatch):
+    path = tmp_path / "n.md"
+    path.write_text("old")
+    source = read_source(str(path))
+    fields = list(source.status)
+    fields[4:6] = [12_345, 54_321]
+    source = replace(source, status=os.stat_result(fields))
+    asked = []
+    monkeypatch.setattr(replacing, "_refuse_changed", lambda source: None)
+    monkeypatch.setattr("os.fchown", lambda handle, *owner: asked.append(owner))
+    write_all([(source, b"new")])
+    assert (asked, path.read_bytes()) == ([(12_345, 54_321)], b"new")
+
+    def refuse(handle, *owner):
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr("os.fchown", refuse)
+    with pytest.raises(OutputError, match="Operation not permitted"):
+        write_all([(source, b"newer")])
+    assert path.read_bytes() == b"new"
+    assert _names(tmp_path) == ["n.md"]

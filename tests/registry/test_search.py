@@ -4,6 +4,7 @@ import pytest
 
 from gradchain._errors import UnknownKeyError, UsageError
 from gradchain.registry import Check, How, Number, Registry, load, write
+from gradchain.registry.collection import order
 from gradchain.registry.search import Shelf, by_value, find, one
 
 
@@ -101,3 +102,74 @@ def test_a_file_named_twice_is_one_file_but_two_files_may_not_share_a_key(tmp_pa
     assert "zzz.mine" in Shelf.open(first, first)
     with pytest.raises(UsageError, match="both"):
         Shelf.open(first, second)
+
+
+def test_every_field_of_a_record_can_be_searched():
+    said = {
+        "kind": "reported",
+        "exact": None,
+        "how": None,
+        "check": None,
+        "source": "Somebody 1991",
+    }
+    number = _number(
+        "a.key", "0.00123", role="upper bound", conditions="Cond.", formula_text="f(x)",
+        theorem="t9", dtype="bfloat16", device="gpu", study="demo", unit="nat", tags=("tag",),
+        **said,
+    )  # fmt: skip
+    shelf = _shelf(number, _number("b.other"))
+    for word in (
+        *("a.key", "reported", "upper bound", "statement of a", "cond.", "f(x)", "t9", "bfloat16"),
+        *("gpu", "demo", "1991", "nat", "tag", "0.00123", "1.23e-3"),
+    ):
+        assert "a.key" in find(shelf, (word,)), word
+    assert find(shelf, ("xx",)) == []
+
+
+def test_a_refused_search_and_an_unknown_name_say_what_was_got_and_what_helps():
+    shelf = _shelf(_number("a.b"))
+    with pytest.raises(UsageError, match="cannot search for '  '; expected 1 to 300 characters"):
+        find(shelf, ("  ",))
+    assert find(shelf, ("x" * 300,)) == []
+    assert by_value(shelf, "1" + " " * 300) == by_value(shelf, "") == []
+    with pytest.raises(UnknownKeyError, match="unknown key 'qq'; to search: gradchain list WORDS"):
+        one(shelf, "qq")
+    with pytest.raises(UnknownKeyError, match=r"unknown key 'a\.c'; nearest: a\.b"):
+        one(shelf, "a.c")
+
+
+@pytest.mark.usefixtures("as_a_user")
+def test_a_query_that_is_no_text_is_named_by_its_type():
+    with pytest.raises(UsageError, match="got int, expected a key or an expression as text"):
+        one(_shelf(_number("a.b")), 3)
+
+
+def test_several_numbers_of_one_value_are_listed_up_to_five():
+    for count, tail in ((5, "a.n5$"), (6, r"a.n5, \.\.\.$")):
+        shelf = _shelf(*(_number(f"a.n{i}") for i in range(1, count + 1)))
+        words = f"'0.25' is the value of {count} numbers; name one of: a.n1, a.n2, .*{tail}"
+        with pytest.raises(UnknownKeyError, match=words):
+            one(shelf, "0.25")
+
+
+def test_a_decimal_of_two_digits_or_of_zero_is_no_rounding():
+    shelf = _shelf(_number("a.third", "1/3"), _number("a.zero", "0"), _number("a.minus", "-1/3"))
+    assert by_value(shelf, "0.33") == []
+    assert by_value(shelf, "0.333") == ["a.third"]
+    assert by_value(shelf, "-0.333") == ["a.minus"]
+    assert by_value(shelf, "0.000") == ["a.zero"]
+    assert by_value(shelf, "3.33") == by_value(shelf, "0.0333") == []
+
+
+def test_digits_that_end_in_zeros_are_digits():
+    assert by_value(_shelf(_number("a.b", "0.10004")), "0.1000") == ["a.b"]
+    assert by_value(_shelf(_number("a.b", "0.10006")), "0.1000") == []
+    assert by_value(_shelf(_number("a.b", "1000.04")), "1000") == ["a.b"]
+
+
+def test_keys_of_several_files_stand_in_one_natural_order(tmp_path):
+    path = write(tmp_path / "n.json", [_number("aaa.n10"), _number("aaa.n9"), _number("zzz.a")])
+    keys = list(Shelf.open(path))
+    assert keys == sorted(keys, key=order)
+    assert keys[:2] == ["aaa.n9", "aaa.n10"]
+    assert keys[-1] == "zzz.a"

@@ -1,8 +1,10 @@
 """The words around a number: a bound is never called exact, an estimate never goes alone."""
 
+from fractions import Fraction
+
 from gradchain._result import Uncertainty
 from gradchain.registry import Check, How, Number, load
-from gradchain.registry.wording import call, doubt, exactly, holds_if, nature, obtained
+from gradchain.registry.wording import call, doubt, enclosure, exactly, holds_if, nature, obtained
 
 HOW = How.of("gradchain.certify.rational.power", base="1/4", exponent=5)
 
@@ -66,3 +68,47 @@ def test_a_reported_number_names_its_source_and_is_not_recomputed():
     number = Number(key="a.r", kind="reported", statement="S.", value="0.1", source="Somebody 1991")
     assert obtained(number) == "reported by Somebody 1991; not recomputed here"
     assert call(number) == ""
+
+
+def test_each_kind_says_how_its_number_was_obtained():
+    error = Uncertainty("error bound", "1e-9")
+    cases = {
+        "exact arithmetic": _exact(),
+        "rigorous enclosure, ends rounded outward": _exact(
+            kind="certified", exact=None, enclosure=("0", "1"), check=Check("enclosure", "1e-20")
+        ),
+        "floating-point computation, error bound 1e-9": _exact(
+            kind="computed", exact=None, uncertainty=error, check=Check("relative", "1e-9")
+        ),
+        "exact arithmetic, theorem t1": _exact(theorem="t1"),
+    }
+    for words, number in cases.items():
+        assert obtained(number) == f"{words}; {call(number)}"
+    assert obtained(_estimate()).startswith("random draws, standard error")
+
+
+def test_a_short_enclosure_is_whole_and_a_long_one_is_rounded_outward():
+    low, high = "0." + "1" * 60, "0." + "2" * 60
+    more = {"kind": "certified", "exact": None, "check": Check("enclosure", "1e-20")}
+    assert enclosure(_exact()) == ""
+    assert enclosure(_exact(**more, value="0.5", enclosure=("0.25", "0.75"))) == "[0.25, 0.75]"
+    kept = ("0." + "1" * 46, "0." + "2" * 46)
+    assert enclosure(_exact(**more, value="0.2", enclosure=kept)) == f"[{kept[0]}, {kept[1]}]"
+    one_more = ("0." + "1" * 47, "0.2")
+    assert enclosure(_exact(**more, value="0.2", enclosure=one_more)) != f"[{one_more[0]}, 0.2]"
+    text = enclosure(_exact(**more, value="0.2", enclosure=(low, high)))
+    ends = [Fraction(end) for end in text.strip("[]").split(", ")]
+    assert ends[0] <= Fraction(low) < Fraction(high) <= ends[1]
+    assert ends[1] - ends[0] < Fraction(high) - Fraction(low) + Fraction(2, 10**40)
+
+
+def test_a_value_too_long_to_read_is_not_repeated_after_the_closed_form():
+    for digits, whole in ((60, True), (61, False)):
+        value = "1" * digits
+        assert exactly(_exact(value=value, exact="x")) == (f"x = {value}" if whole else "x")
+    assert exactly(_exact(value="1" * 61, exact=None, theorem="t1")) == ""
+
+
+def test_a_device_alone_makes_a_sentence_of_its_own():
+    assert holds_if(_exact(dtype=None, device="cpu")) == "On cpu."
+    assert holds_if(_exact(dtype="float16")) == "In float16."

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gradchain import registry
-from gradchain._errors import OutputError, RegistryError
+from gradchain._errors import OutputError, RegistryError, UsageError
 from gradchain._version import VERSION
 from gradchain.registry import writing
 
@@ -90,3 +90,20 @@ def test_records_that_cannot_stand_together_are_not_written(tmp_path: Path):
     with pytest.raises(RegistryError, match=r"stands twice"):
         registry.write(tmp_path / "n.json", [*sample(1), *sample(1)])
     assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize("bad", [None, 3, [], b"x"])
+def test_a_path_that_is_none_and_numbers_that_are_none_are_named(as_a_user, tmp_path: Path, bad):
+    with pytest.raises(UsageError, match="as path"):
+        registry.write(bad, sample(1))
+    with pytest.raises(UsageError, match="expected"):
+        registry.write(tmp_path / "a.json", bad or [bad])
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", ["no\nsuch/x", "a\x00b", "a" * 5000, "\ud800"])
+def test_a_file_that_cannot_be_made_gets_one_printable_line(tmp_path: Path, name: str):
+    with pytest.raises(OutputError, match="cannot write") as caught:
+        registry.write(tmp_path / name, sample(1))
+    assert str(caught.value).isprintable()
+    assert len(str(caught.value)) < 400

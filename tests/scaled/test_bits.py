@@ -13,6 +13,14 @@ from gradchain import scaled
 from gradchain._errors import DtypeError
 from gradchain.scaled import bits
 
+# Compiled as wholes: op by op, every primitive of every shape and type is a program of its own. The
+# tests of what `split` takes and of special values go op by op.
+split, power_of_two, scale, join = (
+    jax.jit(bits.split),
+    jax.jit(bits.power_of_two, static_argnums=1),
+    jax.jit(bits.scale),
+    jax.jit(bits.join, static_argnums=2),
+)
 UNSIGNED = {"float16": np.uint16, "bfloat16": np.uint16, "float32": np.uint32, "float64": np.uint64}
 
 
@@ -47,7 +55,7 @@ def x64_for(dtype: str):
 def test_split_is_wrong_for_no_finite_pattern(dtype):
     values = patterns(dtype)
     with x64_for(dtype):
-        fraction, exponent = bits.split(jnp.asarray(values))
+        fraction, exponent = split(jnp.asarray(values))
         fraction, exponent = np.asarray(fraction), np.asarray(exponent)
     # NumPy's frexp is a channel of its own: it is right on subnormals, XLA's is not.
     reference, power = np.frexp(values.astype(np.float64))
@@ -98,7 +106,7 @@ def test_join_rounds_half_even_with_gradual_underflow_once(source, target):
     mantissas[::5] = np.round(mantissas[::5] * 2**9) / 2**9
     values = mantissas.astype(source)
     with jax.enable_x64("float64" in (source, target)):
-        got = np.asarray(bits.join(jnp.asarray(values), jnp.asarray(exponents), jnp.dtype(target)))
+        got = np.asarray(join(jnp.asarray(values), jnp.asarray(exponents), jnp.dtype(target)))
     for m, e, g in zip(values.tolist(), exponents.tolist(), got.astype(np.float64), strict=True):
         expected = rounded(Fraction(m) * Fraction(2) ** e, target)
         actual = float(g) if np.isinf(g) else Fraction(float(g))
@@ -108,7 +116,7 @@ def test_join_rounds_half_even_with_gradual_underflow_once(source, target):
 @given(st.integers(-149, 127), st.integers(-300, 300))
 def test_a_power_of_two_times_a_power_of_two_is_exact_or_out_of_range(power, shift):
     start = np.ldexp(np.float32(1), power)
-    got = float(np.asarray(bits.scale(jnp.asarray(start), jnp.int32(shift))))
+    got = float(np.asarray(scale(jnp.asarray(start), np.int32(shift))))
     total = power + shift
     expected = 0.0 if total < -149 else float("inf") if total > 127 else 2.0**total
     assert got == expected
@@ -119,7 +127,7 @@ def test_power_of_two_is_exact_over_the_normal_range(dtype):
     layout = bits.FORMATS[dtype]
     exponents = np.arange(1 - layout.bias, layout.bias + 1, dtype=np.int32)
     with x64_for(dtype):
-        got = np.asarray(bits.power_of_two(jnp.asarray(exponents), jnp.dtype(dtype)))
+        got = np.asarray(power_of_two(jnp.asarray(exponents), jnp.dtype(dtype)))
     assert (got.astype(np.float64) == np.ldexp(1.0, exponents)).all()
 
 
@@ -149,3 +157,29 @@ def test_order_of_magnitudes_sees_subnormals_that_xla_flushes():
 def test_integers_are_refused_with_what_to_do():
     with pytest.raises(DtypeError, match=r"got x of type int32, expected a float array.*astype"):
         scaled.split(jnp.arange(3))
+
+
+@pytest.mark.parametrize("dtype", list(bits.FORMATS))
+def test_powers_of_two_past_the_range_clip_at_its_ends(dtype):
+    if dtype == "float64" and not jax.config.jax_enable_x64:
+        with jax.enable_x64(True):
+            ends = np.asarray(bits.power_of_two(jnp.asarray([5000, -5000], jnp.int32), dtype))
+    else:
+        ends = np.asarray(bits.power_of_two(jnp.asarray([5000, -5000], jnp.int32), dtype))
+    layout = bits.FORMATS[dtype]
+    # The bits after those of 2**bias are infinity's.
+    assert float(ends[0]) == 2.0**layout.bias
+    assert float(ends[1]) == 2.0 ** (1 - layout.bias)
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"), [(None, "None"), ("int32", "int32"), (object(), "object")]
+)
+def test_a_type_that_is_none_of_the_four_is_named(as_a_user, kind, said):
+    with pytest.raises(DtypeError, match=f"got dtype.*{said}"):
+        bits.format_of(kind)
+
+
+def test_float64_in_32_bit_mode_says_what_to_write():
+    with jax.enable_x64(False), pytest.raises(DtypeError, match="enable_x64"):
+        bits.join(jnp.float32(0.5), jnp.int32(1), jnp.float64)

@@ -20,6 +20,15 @@ DTYPES = list(bits.FORMATS)
 KINDS = ["frobenius", "spectral", "max"]
 SHAPE = (3, 4)
 
+# Compiled as wholes: op by op, every primitive of every shape and type is a program of its own. That
+# both ways give the same bits is a test below, and it goes op by op.
+from_array = jax.jit(scaled.from_array, static_argnames="axis")
+norm, log_norm = (jax.jit(f, static_argnames="kind") for f in (scaled.norm, scaled.log_norm))
+multiply, add, total, matmul, log_abs = map(
+    jax.jit, (scaled.multiply, scaled.add, scaled.total, scaled.matmul, scaled.log_abs)
+)
+to_float = jax.jit(scaled.Scaled.to_float)
+
 
 def x64_for(dtype):
     return jax.enable_x64(dtype == "float64")
@@ -81,9 +90,9 @@ def test_norms_are_those_of_exact_arithmetic_over_the_whole_range(dtype, kind):
 @given(factor=st.integers(-400, 400), seed=st.integers(0, 50))
 def test_norms_are_homogeneous_for_powers_of_two_without_any_error(dtype, factor, seed):
     with x64_for(dtype):
-        value = scaled.from_array(jnp.asarray(draw_matrix(dtype, seed, 3)))
+        value = from_array(jnp.asarray(draw_matrix(dtype, seed, 3)))
         moved = scaled.Scaled(value.mantissa, value.exponent + jnp.int32(factor))
-        one, two = scaled.norm(value), scaled.norm(moved)
+        one, two = norm(value), norm(moved)
         assert float(one.mantissa) == float(two.mantissa)
         assert int(two.exponent) - int(one.exponent) == (factor if float(one.mantissa) else 0)
 
@@ -94,9 +103,7 @@ def test_norms_do_not_depend_on_the_order_of_rows_and_columns(seed):
     array = draw_matrix("float32", seed, 5)
     shuffled = array[rng.permutation(3)][:, rng.permutation(4)]
     for kind in KINDS:
-        one, two = (
-            scaled.log_norm(scaled.from_array(jnp.asarray(a)), kind) for a in (array, shuffled)
-        )
+        one, two = (log_norm(from_array(jnp.asarray(a)), kind) for a in (array, shuffled))
         assert abs(float(one) - float(two)) <= 16 * 2.0**-23 * (1 + abs(float(one)))
 
 
@@ -107,12 +114,13 @@ def test_the_ends_of_each_type_are_read_right(dtype):
     with x64_for(dtype):
         for power in (smallest, layout.smallest_exponent - 1, 0, layout.bias):
             one = np.ldexp(np.float64(1), power).astype(jnp.dtype(dtype))
-            value = scaled.from_array(jnp.asarray(np.full((2, 2), one)))
+            value = from_array(jnp.asarray(np.full((2, 2), one)))
             assert scaled.to_fraction(value)[0, 0] == Fraction(2) ** power
-            assert scaled.to_fraction(scaled.norm(value)) == Fraction(2) ** (power + 1)
-            assert (np.asarray(value.to_float()).astype(np.float64) == np.ldexp(1.0, power)).all()
-        minus = scaled.from_array(jnp.asarray(np.array(-0.0, jnp.dtype(dtype))))
-        assert float(scaled.log_abs(minus)) == -math.inf
+            assert scaled.to_fraction(norm(value)) == Fraction(2) ** (power + 1)
+            back = np.asarray(to_float(value))
+            assert (back.astype(np.float64) == np.ldexp(1.0, power)).all()
+        minus = from_array(jnp.asarray(np.array(-0.0, jnp.dtype(dtype))))
+        assert float(log_abs(minus)) == -math.inf
 
 
 @given(
@@ -124,15 +132,15 @@ def test_the_ends_of_each_type_are_read_right(dtype):
     ),
 )
 def test_sums_and_products_are_within_a_rounding_of_exact_ones(a, b):
-    left, right = (scaled.from_array(jnp.asarray(v), axis=()) for v in (a, b))
+    left, right = (from_array(jnp.asarray(v), axis=()) for v in (a, b))
     exact_a, exact_b = scaled.to_fraction(left), scaled.to_fraction(right)
     assert [Fraction(float(v)) for v in a] == list(exact_a)
-    product = scaled.to_fraction(scaled.multiply(left, right))
-    total = scaled.to_fraction(scaled.add(left, right))
+    product = scaled.to_fraction(multiply(left, right))
+    both = scaled.to_fraction(add(left, right))
     for i in range(4):
         assert abs(product[i] - exact_a[i] * exact_b[i]) <= abs(exact_a[i] * exact_b[i]) / 2**23
         larger = max(abs(exact_a[i]), abs(exact_b[i]))
-        assert abs(total[i] - exact_a[i] - exact_b[i]) <= larger / 2**22
+        assert abs(both[i] - exact_a[i] - exact_b[i]) <= larger / 2**22
 
 
 @given(seed=st.integers(0, 100))
@@ -142,7 +150,7 @@ def test_the_sum_of_all_entries_is_that_of_exact_arithmetic(seed):
     exponent = rng.integers(-3000, -2900, (3, 1)).astype(np.int32)
     value = scaled.Scaled(jnp.asarray(mantissa), jnp.asarray(exponent))
     exact = scaled.to_fraction(value)
-    error = abs(scaled.to_fraction(scaled.total(value)) - exact.sum())
+    error = abs(scaled.to_fraction(total(value)) - exact.sum())
     assert error <= 12 * sum(abs(v) for v in exact.ravel()) / 2**23
 
 
@@ -165,7 +173,7 @@ def test_matrix_products_at_depth_300_agree_with_exact_integers():
     value = scaled.identity(4)
     for factor in factors:
         exact = exact @ factor.astype(object)
-        value = scaled.matmul(value, jnp.asarray(factor.astype(np.float32)))
+        value = matmul(value, jnp.asarray(factor.astype(np.float32)))
     truth = sum(v * v for v in exact.ravel())
     with mpmath.workdps(50):
         log_truth = float(mpmath.log(mpmath.mpf(truth.numerator) / truth.denominator) / 2)
@@ -189,10 +197,10 @@ def test_gradients_flow_through_scaled_products_to_every_factor():
                 product = product @ w
             return jnp.log(jnp.sqrt(jnp.sum(product * product)))
 
-        expected = jax.grad(plain)(factors)
+        expected = jax.jit(jax.grad(plain))(factors)
         # Shrunk by 1e-200 a layer the plain product is 0; the logarithm's gradient stays the same.
         for shrink in (1.0, 1e-200):
-            got = jax.grad(log_of_product)(factors, shrink)
+            got = jax.jit(jax.grad(log_of_product))(factors, shrink)
             np.testing.assert_allclose(got, expected, rtol=1e-9)
 
 
@@ -200,13 +208,13 @@ def test_a_dead_value_has_log_minus_infinity_and_gradient_zero_not_nan():
     for kind in KINDS:
         measure = lambda a, kind=kind: scaled.log_norm(scaled.from_array(a), kind)
         zero = jnp.zeros((2, 2))
-        assert float(measure(zero)) == -math.inf
-        assert not np.asarray(jax.grad(measure)(zero)).any()
+        assert float(jax.jit(measure)(zero)) == -math.inf
+        assert not np.asarray(jax.jit(jax.grad(measure))(zero)).any()
 
 
 def test_spectral_gradient_is_not_nan_at_equal_singular_values():
     measure = lambda a: scaled.log_norm(scaled.from_array(a), "spectral")
-    gradient = np.asarray(jax.grad(measure)(jnp.eye(3)))
+    gradient = np.asarray(jax.jit(jax.grad(measure))(jnp.eye(3)))
     assert np.isfinite(gradient).all()
     assert abs(np.trace(gradient) - 1) <= 1e-6
 
@@ -226,7 +234,7 @@ def test_jit_vmap_and_scan_change_no_bit():
 
 def test_logarithms_near_one_do_not_cancel():
     for x in (1 - 2.0**-24, 1 + 2.0**-23, 0.999, 1.001):
-        got = float(scaled.log_abs(scaled.from_array(jnp.float32(x))))
+        got = float(log_abs(from_array(jnp.float32(x))))
         assert abs(got - math.log(float(np.float32(x)))) <= 2.0**-22 * abs(
             math.log(float(np.float32(x)))
         )
@@ -270,3 +278,40 @@ def test_what_has_no_exact_value_is_refused_with_a_sentence():
         scaled.norm(scaled.from_array(jnp.ones(3)), "spectral")
     with pytest.raises(ShapeError, match="one exponent"):
         scaled.matmul(scaled.identity(2), scaled.identity(2))
+
+
+@pytest.mark.parametrize("wild", [np.inf, -np.inf, np.nan])
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32"])
+def test_infinity_and_nan_are_kept_beside_the_largest_floats(wild, dtype):
+    largest = jnp.finfo(dtype).max
+    value = from_array(jnp.asarray([wild, largest], dtype))
+    assert not bool(jnp.isfinite(value.mantissa[0]))
+    assert not np.isfinite(float(log_abs(norm(value))))
+
+
+@pytest.mark.parametrize("axis", [None, -1, ()])
+def test_zero_has_exponent_zero(axis):
+    zero = from_array(jnp.zeros((2, 3), jnp.float32), axis=axis)
+    assert (np.asarray(zero.exponent) == 0).all()
+    moved = scaled.rescale(scaled.Scaled(zero.mantissa, zero.exponent + 7))
+    assert (np.asarray(moved.exponent) == 0).all()
+
+
+def test_the_methods_are_the_functions():
+    value = from_array(jnp.asarray([[3.0, -0.25], [1.0, 0.0]], jnp.float32))
+    assert np.array_equal(value.log_abs(), log_abs(value))
+    assert float(value.log_norm("max")) == float(log_norm(value, "max"))
+
+
+def test_a_product_with_a_vector_keeps_one_exponent_a_row():
+    rows = np.asarray([[3.0, 1.0], [1e-30, -2e-30]], np.float32)
+    product = matmul(from_array(jnp.asarray(rows), axis=-1), jnp.asarray([2.0, 4.0], jnp.float32))
+    assert product.exponent.shape == (2,)
+    exact = [Fraction(2) * Fraction(float(a)) + 4 * Fraction(float(b)) for a, b in rows]
+    for ours, wanted in zip(scaled.to_fraction(product), exact, strict=True):
+        assert abs(ours - wanted) <= 4 * abs(wanted) * Fraction(2) ** -24
+
+
+def test_an_identity_of_no_whole_size_names_the_size(as_a_user):
+    with pytest.raises(UsageError, match="size"):
+        scaled.identity(2.5)

@@ -55,3 +55,11 @@ def test_a_knob_changes_one_setting_and_a_wrong_knob_is_named():
 @pytest.mark.parametrize("seed", [0, 1, 2**32 - 1])
 def test_seeds_that_jax_takes_are_taken(seed):
     assert check_seed(seed) == seed
+
+
+@pytest.mark.parametrize("name", ["A" * 9000, None, 3, b"a"])
+def test_a_bad_name_gets_a_short_sentence(as_a_user, name):
+    for make in (Cell, lambda text: Table(text, "t", ("a",), []), lambda text: STUDY.config(text)):
+        with pytest.raises(UsageError, match="expected") as caught:
+            make(name)
+        assert len(str(caught.value)) < 250

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -123,3 +124,11 @@ def test_floats_in_csv_come_back_exactly():
 def test_a_folder_that_does_not_exist_is_missing(tmp_path):
     assert state_of(tmp_path / "nothing") == "missing"
     assert state_of(Path(tmp_path)) == "missing"
+
+
+@pytest.mark.parametrize("name", ["a\x00", "\ud800"])
+def test_a_file_name_that_no_file_can_have_is_damage(tmp_path, name):
+    (tmp_path / "settings.json").write_text("{}")
+    (tmp_path / "numbers.json").write_text("{}")
+    (tmp_path / "provenance.json").write_text(json.dumps({"files": {name: "0"}}))
+    assert state_of(tmp_path) == "damaged"

@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import os
+import platform
 import signal
 import subprocess
 import sys
@@ -98,6 +99,21 @@ def test_a_second_run_changes_nothing(go, tmp_path, said):
     assert go() is False
     assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")} == times
     assert "up to date" in said[-1]
+
+
+def test_the_lock_of_a_run_killed_after_its_last_file_does_not_stay(go, tmp_path, said):
+    go()
+    whole = content(tmp_path)
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    lock = tmp_path / "out/.toy.lock"
+    lock.write_text(json.dumps({"pid": dead.pid, "boot": "", "host": platform.node()}))
+    assert go() is False
+    assert content(tmp_path) == whole
+    assert "up to date" in said[-1]
+    lock.write_text(json.dumps({"pid": 1, "boot": "x", "host": "another machine"}))
+    assert go() is False
+    assert lock.exists()
 
 
 def test_a_stopped_run_keeps_its_cells_and_does_not_compute_them_twice(

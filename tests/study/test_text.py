@@ -52,3 +52,10 @@ def test_every_key_is_replaced_and_everything_else_passes_the_escaper(keys, betw
     filled = text.fill(sentence, lambda key: f"[{key}]", lambda part: part.replace("<", "!"))
     assert filled == between.replace("<", "!").join(f"[{key}]" for key in keys)
     assert text.keys_in(sentence) == keys
+
+
+def test_what_is_no_key_is_quoted_on_one_short_line():
+    with pytest.raises(UsageError, match="is not a key") as caught:
+        text.keys_in("{a\n\x1b" + "b" * 9000 + "}")
+    assert str(caught.value).isprintable()
+    assert len(str(caught.value)) < 200

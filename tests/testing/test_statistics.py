@@ -53,8 +53,11 @@ def normal(rng, size):
 def cut(rng, size):
     # N(0, 1) kept to [-2, 2], by redrawing, rescaled to variance 1.
     x = rng.standard_normal(size)
-    while (beyond := np.abs(x) > 2).any():
-        x[beyond] = rng.standard_normal(int(beyond.sum()))
+    flat = x.reshape(-1)
+    beyond = np.flatnonzero(np.abs(flat) > 2)
+    while beyond.size:
+        flat[beyond] = rng.standard_normal(beyond.size)
+        beyond = beyond[np.abs(flat[beyond]) > 2]
     return x / math.sqrt(0.773741303549923)
 
 

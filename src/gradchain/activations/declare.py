@@ -13,6 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from gradchain._errors import ActivationError
+from gradchain._types import in_short
 from gradchain.activations.library import NAMES
 from gradchain.activations.noun import Activation, in_working_type, with_slope
 
@@ -83,16 +84,16 @@ def from_function(
 def _checked_words(
     name: str, fn: Any, derivative: Any, derivative_sup: Any, kinks: Any
 ) -> tuple[float | None, tuple[float, ...]]:
-    if not isinstance(name, str) or not re.fullmatch(r"[a-z][a-z0-9_]*", name):
+    if not isinstance(name, str) or not re.fullmatch(r"[a-z][a-z0-9_]{0,99}", name):
         raise ActivationError(
-            f"name is {name!r}, expected lower case letters, digits and underscores."
+            f"name is {in_short(name)}, expected up to 100 lower case letters, digits and underscores."
         )
     if name in NAMES:
         raise ActivationError(f"{name} is an activation of the library; choose another name.")
     for label, each in (("fn", fn), ("derivative", derivative)):
         if not callable(each) and not (label == "derivative" and each is None):
             raise ActivationError(
-                f"{label} of {name} is {each!r}, expected a function of an array."
+                f"{label} of {name} is {in_short(each)}, expected a function of an array."
             )
         try:
             hash(each)
@@ -105,13 +106,15 @@ def _checked_words(
         isinstance(derivative_sup, real) and 0 <= derivative_sup < np.inf
     ):
         raise ActivationError(
-            f"derivative_sup of {name} is {derivative_sup!r}, expected a finite number >= 0, or "
+            f"derivative_sup of {name} is {in_short(derivative_sup)}, expected a finite number >= 0, or "
             "None if unknown."
         )
     if not isinstance(kinks, (tuple, list)) or not all(
         isinstance(kink, real) and np.isfinite(kink) for kink in kinks
     ):
-        raise ActivationError(f"kinks of {name} are {kinks!r}, expected a tuple of finite numbers.")
+        raise ActivationError(
+            f"kinks of {name} are {in_short(kinks)}, expected a tuple of finite numbers."
+        )
     sup = None if derivative_sup is None else float(derivative_sup)
     return sup, tuple(sorted(float(kink) for kink in kinks))
 

@@ -108,6 +108,11 @@ def build(name: str, parameter: float | None = None) -> Activation:
 
 NAMES: tuple[str, ...] = tuple(FACTS)
 LIBRARY: dict[str, Activation] = {name: build(name) for name in NAMES}
+# Letter case and underscores do not matter: LeakyReLU. JAX and Keras say swish for silu.
+_SPELLINGS = {name.replace("_", ""): name for name in NAMES} | {
+    "swish": "silu",
+    "hardswish": "hard_silu",
+}
 
 _CALL = re.compile(r"\s*([A-Za-z_][A-Za-z0-9_]*)\s*(?:\(\s*([^()]*?)\s*\))?\s*")
 _NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
@@ -117,7 +122,8 @@ def get(activation: object) -> Activation:
     """Return the activation of that name.
 
     Args:
-        activation: a name of `NAMES`, with or without a parameter, such as "leaky_relu(0.2)"; or an
+        activation: a name of `NAMES`, with or without a parameter, such as "leaky_relu(0.2)", in
+            any letter case, with or without underscores ("LeakyReLU"; "swish" is silu); or an
             `Activation`, which is returned as it is.
 
     Returns:
@@ -143,6 +149,7 @@ def get(activation: object) -> Activation:
         )
     match = _CALL.fullmatch(activation)
     name = match.group(1) if match else activation
+    name = _SPELLINGS.get(name.lower().replace("_", ""), name)
     if match is None or name not in LIBRARY:
         wanted = name.lower().replace("-", "_").strip()[:100]
         nearest = difflib.get_close_matches(wanted, NAMES, n=3, cutoff=0.5)

@@ -10,10 +10,11 @@ thresholds in common use). `diagnose_arrays` takes gradients from anywhere; `ass
 tests. Nothing is logged and nothing is changed. Cost: one backward pass, two near underflow.
 """
 
+import math
 from collections.abc import Callable, Sequence
 
-from gradchain._errors import UsageError
-from gradchain._types import is_concrete
+from gradchain._errors import NonFiniteError, UsageError
+from gradchain._types import in_short, is_concrete
 from gradchain.bridge import table
 from gradchain.bridge.arrays import diagnose_arrays
 from gradchain.bridge.assemble import check_layers, choose, finish, row_of
@@ -79,6 +80,7 @@ def diagnose(
         UsageError: if loss_fn raises, there is nothing to diagnose, or an option does not fit.
         ShapeError: if the loss is not a scalar, or stacked parameters do not fit.
         DtypeError: for complex parameters or a loss that is no float.
+        NonFiniteError: if the loss is NaN and the gradients do not tell where that began.
 
     Example:
         >>> import jax.numpy as jnp
@@ -117,7 +119,16 @@ def diagnose(
         return [readings[place[pieces[i].leaf]][pieces[i].place or 0] for i in layer.pieces]
 
     rows = [row_of(y, of(plain, y), of(measured, y), of(weights, y), k) for y in chosen]
-    return finish(rows, notes, preset, decades, learning_rate, loss=float(loss), loss_exponent=k)
+    value = float(loss)
+    if not math.isfinite(value):
+        if math.isnan(value) and sum(row.wrong > 0 for row in rows) in {0, len(rows)}:
+            raise NonFiniteError(
+                "the loss is nan for this batch, so its gradients say nothing: look for NaN or "
+                "infinity in the batch and the parameters, or for log, sqrt or a quotient out of "
+                "range in loss_fn"
+            )
+        notes = [*notes, f"the loss itself is {value}"]
+    return finish(rows, notes, preset, decades, learning_rate, loss=value, loss_exponent=k)
 
 
 def assert_healthy(
@@ -153,9 +164,9 @@ def assert_healthy(
         'healthy'
     """
     known = ("vanishing", "exploding", "undecided", "dead", "not finite")
-    strange = [kind for kind in allow if kind not in known]
-    if strange or isinstance(allow, str):
-        raise UsageError(f"got allow={allow!r}, expected a sequence of {', '.join(known)}")
+    listed = isinstance(allow, (list, tuple, set, frozenset))
+    if not listed or not all(isinstance(kind, str) and kind in known for kind in allow):
+        raise UsageError(f"got allow={in_short(allow)}, expected a sequence of {', '.join(known)}")
     if isinstance(report, Diagnosis):
         strange = set(options) - {"decades", "learning_rate"}
         if strange or params is not None or batch is not None:

@@ -11,20 +11,27 @@ sorts them as text). Stacked parameters (`lax.scan`) are split along their axis,
 runs into its layers.
 """
 
+import contextlib
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import jax
 import numpy as np
 
 from gradchain._errors import ShapeError, UsageError
+from gradchain._types import in_short
 from gradchain.measured.network import Network
 
 Stacked = int | str | Sequence[str] | Mapping[str, int] | None
 Layers = Callable[[str], str | None] | Sequence[str] | None
 Order = Sequence[str] | Callable[[str], object] | None
+_EXPECTED = {
+    "stacked": "an axis, prefixes of paths, or a mapping from prefix to axis",
+    "layers": "prefixes of paths, or a function from a path to a layer's name",
+    "order": "names of layers or beginnings of them, or a function to sort by",
+}
 
 
 class Leaf(NamedTuple):
@@ -140,6 +147,28 @@ def _is_under(path: tuple[str, ...], prefix: str) -> bool:
     return path[: len(parts)] == parts
 
 
+def _is_axis(value: object) -> bool:
+    return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+
+
+def _words(option: str, value: object) -> list[str]:
+    """Return one or several names as a list.
+
+    Raises:
+        UsageError: if they are no texts.
+    """
+    if isinstance(value, str):
+        return [value]
+    # An array of no axes is iterable by its type alone, so it is tried and not asked.
+    found: list = [None]
+    if isinstance(value, Iterable) and not isinstance(value, Mapping):
+        with contextlib.suppress(TypeError):
+            found = list(value)
+    if not all(isinstance(word, str) for word in found):
+        raise UsageError(f"got {option}={in_short(value)}, expected {_EXPECTED[option]}")
+    return found
+
+
 def mark_stacked(leaves: list[Leaf], stacked: Stacked) -> list[Leaf]:
     """Note which leaves hold many layers along an axis.
 
@@ -152,16 +181,16 @@ def mark_stacked(leaves: list[Leaf], stacked: Stacked) -> list[Leaf]:
         The leaves, marked.
 
     Raises:
-        UsageError: if a prefix matches nothing.
+        UsageError: if it is something else, or a prefix matches nothing.
     """
     if stacked is None:
         return leaves
-    if isinstance(stacked, (int, np.integer)):
-        axes = {"": int(stacked)}
-    elif isinstance(stacked, str):
-        axes = {stacked: 0}
+    if _is_axis(stacked):
+        axes = {"": int(stacked)}  # type: ignore[arg-type]
+    elif isinstance(stacked, Mapping) and all(_is_axis(axis) for axis in stacked.values()):
+        axes = dict(zip(_words("stacked", list(stacked)), map(int, stacked.values()), strict=True))
     else:
-        axes = dict(stacked) if isinstance(stacked, Mapping) else dict.fromkeys(stacked, 0)
+        axes = dict.fromkeys(_words("stacked", stacked), 0)
     out = list(leaves)
     for prefix, axis in axes.items():
         hits = [i for i, leaf in enumerate(leaves) if _is_under(leaf.path, prefix)]
@@ -245,7 +274,7 @@ def group(pieces: Sequence[Piece], layers: Layers, order: Order) -> tuple[list[L
             if name is not None:
                 found.setdefault(str(name), []).append(i)
     else:
-        found = _by_prefixes(pieces, [layers] if isinstance(layers, str) else list(layers))
+        found = _by_prefixes(pieces, _words("layers", layers))
     used = {i for members in found.values() for i in members}
     out = [Layer(name, tuple(members)) for name, members in found.items()]
     left = [piece.name for i, piece in enumerate(pieces) if i not in used]
@@ -316,7 +345,7 @@ def _in_order(layers: list[Layer], order: Order) -> list[Layer]:
         return layers
     if callable(order):
         return sorted(layers, key=lambda layer: order(layer.name))  # type: ignore[arg-type, return-value]
-    wanted = list(order)
+    wanted = _words("order", order)
     ranks = {}
     for layer in layers:
         hits = [i for i, start in enumerate(wanted) if layer.name == start] or [

@@ -32,7 +32,10 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import numpy as np
+
 from gradchain._errors import UsageError
+from gradchain._types import in_short, one_of
 from gradchain.bridge.grouping import some
 from gradchain.bridge.trend import Trend
 
@@ -84,21 +87,22 @@ def check_preset(preset: str, learning_rate: float | None, decades: float) -> No
     Raises:
         UsageError: if it is unknown, needs what is not there, or a number makes no sense.
     """
-    if preset in _ACTIVATIONS_NEEDED:
+    if isinstance(preset, str) and preset in _ACTIVATIONS_NEEDED:
         raise UsageError(
             f"preset {preset!r} needs the activations of every unit, which gradients do not show: "
             f"expected one of {', '.join(PRESETS)}"
         )
-    if preset not in PRESETS:
-        raise UsageError(f"got preset {preset!r}, expected one of {', '.join(PRESETS)}")
+    one_of("preset", preset, PRESETS)
     if preset == "karpathy" and learning_rate is None:
         raise UsageError(
             "preset 'karpathy' compares updates with weights, so it needs learning_rate="
         )
-    if learning_rate is not None and not 0 < learning_rate < math.inf:
-        raise UsageError(f"got learning_rate={learning_rate!r}, expected a positive number")
-    if not 0 < decades < math.inf:
-        raise UsageError(f"got decades={decades!r}, expected a positive number")
+    for name, value in (("learning_rate", learning_rate), ("decades", decades)):
+        if name == "learning_rate" and value is None:
+            continue
+        number = isinstance(value, (int, float, np.integer, np.floating))
+        if not number or isinstance(value, bool) or not 0 < value < math.inf:
+            raise UsageError(f"got {name}={in_short(value)}, expected a positive number")
 
 
 def judge(

@@ -25,6 +25,9 @@ from gradchain._errors import GradchainError
 PRECISION = 224  # bits: enclosures come out near 1e-60, far below what is stored (36 decimals)
 MAX_BOXES = 20_000
 WIDTH = Fraction(1, 10**25)
+MAX_POWER = (
+    3_321_000  # of two: a decimal exponent then has six digits, as the grammar of values asks
+)
 
 
 class CertificationError(GradchainError):
@@ -281,9 +284,17 @@ def _merge(places: list[arb]) -> tuple[arb, ...]:
     return tuple(sorted(merged, key=lambda ball: float(ball.mid())))
 
 
-def _exact(point: arb) -> Fraction:
-    mantissa, exponent = point.man_exp()
-    return Fraction(int(mantissa)) * Fraction(2) ** int(exponent)
+def _exact(point: arb, radius: bool = False) -> Fraction:
+    mantissa, exponent = (int(part) for part in point.man_exp())
+    if exponent > MAX_POWER or (exponent < -MAX_POWER and not radius):
+        raise CertificationError(
+            f"A value outside 2^-{MAX_POWER} to 2^{MAX_POWER} is not written out; choose another "
+            "argument."
+        )
+    if exponent < -MAX_POWER:
+        mantissa, exponent = 1, mantissa.bit_length() + exponent
+        exponent = max(exponent, -MAX_POWER)
+    return Fraction(mantissa) * Fraction(2) ** exponent
 
 
 def bounds(ball: arb) -> tuple[Fraction, Fraction]:
@@ -293,9 +304,14 @@ def bounds(ball: arb) -> tuple[Fraction, Fraction]:
         ball: a finite ball.
 
     Returns:
-        (midpoint - radius, midpoint + radius), exact: no rounding anywhere.
+        (midpoint - radius, midpoint + radius), exact; only a radius below 2^-3321000 is rounded up.
+
+    Raises:
+        CertificationError: the ball is not finite, or beyond what decimal text here can hold.
     """
-    middle, radius = _exact(ball.mid()), _exact(ball.rad())
+    if not ball.is_finite():
+        raise CertificationError("The enclosure is not finite; choose another argument.")
+    middle, radius = _exact(ball.mid()), _exact(ball.rad(), radius=True)
     return middle - radius, middle + radius
 
 

@@ -38,16 +38,20 @@ def settled(compute: Callable[[], arb], exact: str | None = None, digits: int = 
 
     Raises:
         UsageError: 4096 bits do not settle it.
+        CertificationError: the value is outside 10^-999 700 to 10^999 700.
     """
     bits = 256
     while bits <= MAX_BITS:
         with ctx.workprec(bits):
-            low, high = bounds(compute())
+            found = compute()
+            low, high = bounds(found) if found.is_finite() else (Fraction(-1), Fraction(1))
         value = rounded_text(low, digits)
         if value == rounded_text(high, digits):
             return Result(value=value, enclosure=outward(low, high, digits), exact=exact)
         bits *= 2
-    raise UsageError("the value is not settled at 4096 bits; ask for fewer digits")
+    raise UsageError(
+        "the value is not settled at 4096 bits; ask for fewer digits or a less extreme argument"
+    )
 
 
 def ball(value: Fraction) -> arb:

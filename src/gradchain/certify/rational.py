@@ -22,7 +22,10 @@ from gradchain._result import Result, recomputable
 from gradchain._text import exact_text, parse, shorten
 
 MAX_EXPONENT = 100_000
-MAX_DEPTH = 1_000_000
+MAX_DEPTH = 100_000
+# Longer powers, or longer texts of them, would take minutes; a record from a stranger must not stop
+# a check.
+MAX_BITS, MAX_TEXT_BITS = 4_000_000, 1_500_000
 
 
 @dataclass(frozen=True)
@@ -146,7 +149,8 @@ def power(base: str, exponent: int) -> Result:
         The exact power, as a decimal if that ends within 60 digits, else as a quotient.
 
     Raises:
-        UsageError: the exponent is negative or too large.
+        UsageError: the exponent is negative or too large, or the power would have more than some
+            450 000 digits.
 
     Example:
         >>> power("1/4", 5).value
@@ -154,7 +158,23 @@ def power(base: str, exponent: int) -> Result:
     """
     if not 0 <= exponent <= MAX_EXPONENT:
         raise UsageError(f"exponent {exponent} is out of range; expected 0 to {MAX_EXPONENT}")
-    return Result(value=exact_text(parse(base) ** exponent), exact=f"({base})^{exponent}")
+    value = parse(base)
+    _check_length(value, exponent, MAX_TEXT_BITS)
+    return Result(value=exact_text(value**exponent), exact=f"({base})^{exponent}")
+
+
+def _check_length(value: Fraction, exponent: int, most: int) -> None:
+    """Refuse a power of which numerator and denominator would be too long.
+
+    Raises:
+        UsageError: they would.
+    """
+    bits = value.numerator.bit_length() + value.denominator.bit_length()
+    if bits * exponent > most:
+        raise UsageError(
+            f"a number of {bits} bits to the power {exponent} is too long; expected at most "
+            f"{most} bits in all: give fewer digits or a smaller exponent"
+        )
 
 
 @recomputable(factor=str, share=str)
@@ -169,7 +189,7 @@ def depth_until_below(factor: str, share: str) -> Result:
         The smallest n with c^n < s, exactly.
 
     Raises:
-        UsageError: a value outside its range, or more than 100 000 factors.
+        UsageError: a value outside its range, more than 100 000 factors, or too many digits.
 
     Example:
         >>> depth_until_below("1/4", "1/100").value
@@ -184,12 +204,13 @@ def _first_below(factor: Fraction, below: Callable[[Fraction], bool], limit: Fra
     """Return the smallest n for which `below(factor**n)` holds, from an estimate made exact.
 
     Raises:
-        UsageError: n would exceed 100 000.
+        UsageError: n would exceed 100 000, or the power would be too long.
     """
     estimate = _log(limit) / _log(factor)
     if estimate > MAX_EXPONENT:
         raise UsageError(f"more than {MAX_EXPONENT} factors; choose a factor further from 1")
     count = max(int(estimate) - 2, 0)
+    _check_length(factor, count, MAX_BITS)
     size = factor**count
     while not below(size):
         size *= factor
@@ -219,8 +240,9 @@ def underflow_depth(factor: str, dtype: str, gradual: bool) -> Result:
         The number of factors at the first zero.
 
     Raises:
-        UsageError: the product never becomes zero. With gradual underflow this holds for every
-            factor above 1/2: 0.9 times the smallest subnormal number rounds back to it.
+        UsageError: more than 100 000 factors, or the product never becomes zero.
+            With gradual underflow it never does for a factor above 1/2: 0.9 times the smallest
+            subnormal number rounds back to it.
 
     Example:
         >>> [underflow_depth("1/4", "float32", gradual).value for gradual in (True, False)]
@@ -231,14 +253,27 @@ def underflow_depth(factor: str, dtype: str, gradual: bool) -> Result:
     while product:
         following = _multiply(product, step, dtype, gradual)
         count += 1
-        if following == product or count > MAX_DEPTH:
+        _check_depth(count, factor)
+        if following == product:
             multiple = exact_text(product / float_format(dtype).tiny)
             raise UsageError(
-                f"the product of factors {factor} never becomes zero in {dtype}: it stays at "
+                f"the product of factors {shorten(factor)} never becomes zero in {dtype}: it stays at "
                 f"{multiple} times the smallest positive number"
             )
         product = following
     return Result(value=str(count))
+
+
+def _check_depth(count: int, factor: str) -> None:
+    """Refuse to go on for ever with a factor close to 1.
+
+    Raises:
+        UsageError: it is more than 100 000 factors.
+    """
+    if count > MAX_DEPTH:
+        raise UsageError(
+            f"more than {MAX_DEPTH} factors {shorten(factor)}; choose a factor further from 1"
+        )
 
 
 @recomputable(factor=str, dtype=tuple(FORMATS))
@@ -253,14 +288,19 @@ def stuck_at(factor: str, dtype: str) -> Result:
         The multiple of the smallest positive number at which the product stays; 0 if it does reach
         zero.
 
+    Raises:
+        UsageError: more than 100 000 factors.
+
     Example:
         >>> stuck_at("9/10", "float32").value
         '4'
     """
     step = round_to_format(_factor(factor), dtype)
-    product = Fraction(1)
+    product, count = Fraction(1), 0
     while product:
         following = _multiply(product, step, dtype, True)
+        count += 1
+        _check_depth(count, factor)
         if following == product:
             break
         product = following
@@ -284,7 +324,7 @@ def lost_depth(factor: str, dtype: str, gradual: bool) -> Result:
         The smallest n for which c^n rounds to zero.
 
     Raises:
-        UsageError: more than 100 000 factors.
+        UsageError: more than 100 000 factors, or too many digits.
 
     Example:
         >>> lost_depth("1/10", "float32", True).value

@@ -1,4 +1,4 @@
-"""The command line: `gradchain cite|why|list|export|check|fill|diff`.
+"""The command line: `gradchain cite|why|list|claims|export|check|fill|diff`.
 
 Which question it answers: what happens, in one sentence and one exit code, whatever goes wrong? No
 traceback reaches a user unless GRADCHAIN_DEBUG=1 asks for it. Nothing here imports JAX.

@@ -11,7 +11,7 @@ from cyclopts import App, Parameter
 
 from gradchain._errors import OutputError, UsageError
 from gradchain._version import VERSION
-from gradchain.cli.output import emit, line_width
+from gradchain.cli.output import cut, emit, line_width
 from gradchain.registry.display import shown
 from gradchain.registry.formats import clean
 from gradchain.registry.search import Shelf, by_value, find, one
@@ -26,6 +26,7 @@ gradchain cite sigmoid.chain.bound.n5
 gradchain cite "0.25^5" --format latex
 gradchain why sigmoid.chain.bound.n5
 gradchain fill notes.md --dry-run
+gradchain claims dying relu
 gradchain export --to latex --output numbers.tex
 gradchain check --level full
 
@@ -143,8 +144,7 @@ def _table(shelf: Shelf, keys: list[str]) -> None:
         if room is not None and room < 12:
             emit(f"{key}  {value}")
             continue
-        cut = about if room is None or len(about) <= room else about[: room - 3] + "..."
-        emit(f"{line}  {cut}")
+        emit(f"{line}  {cut(about, room)}")
 
 
 @app.command(help_epilogue="")
@@ -233,6 +233,39 @@ def fill(
         raise UsageError("fill needs at least one file, as in: gradchain fill notes.md")
     for report in fill_files(Shelf.open(*registry), files, dry_run):
         emit("\n".join(report_lines(report, dry_run)))
+    return OK
+
+
+@app.command(help_epilogue="")
+def claims(
+    *words: str,
+    format: Annotated[
+        Literal["text", "json", "markdown"], Parameter(name=["--format", "-f"])
+    ] = "text",
+) -> int:
+    """Show what notes on this subject say, how far it holds, and what to say instead.
+
+    Args:
+        words: ids such as C07, or words of the claim; all claims if left out.
+        format: text is one line a claim without words, else all of each; json is a list of objects.
+
+    Returns:
+        The exit code.
+    """
+    from gradchain.claims import find, load, page, paragraph, to_json
+    from gradchain.claims.wording import line
+    from gradchain.registry.reading import load as reference
+
+    found, numbers = find(load(), words), reference()
+    if format == "json":
+        emit(to_json(found, numbers))
+    elif format == "markdown":
+        emit(page(found, numbers, introduction=not words).removesuffix("\n"))
+    elif words:
+        emit("\n\n".join(paragraph(claim, numbers) for claim in found))
+    else:
+        width = line_width()
+        emit("\n".join(cut(line(claim), width) for claim in found))
     return OK
 
 

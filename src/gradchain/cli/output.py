@@ -69,6 +69,23 @@ def forget_output() -> None:
         os.close(nowhere)
 
 
+def cut(text: str, width: int | None) -> str:
+    """Shorten a line to a width.
+
+    Args:
+        text: one line.
+        width: columns, at least 4; None leaves it whole.
+
+    Returns:
+        The line, or its beginning and three dots.
+
+    Example:
+        >>> cut("one two three", 10)
+        'one two...'
+    """
+    return text if width is None or len(text) <= width else text[: width - 3] + "..."
+
+
 def line_width() -> int | None:
     """Return the width of the terminal, or None where output is not one.
 

@@ -74,10 +74,17 @@ def trend(name: str, x: Any, log10_y: Any, x_name: str = "depth") -> str:
     Returns:
         One clause without a full stop.
 
+    Raises:
+        UsageError: without points, or with x and y of different lengths.
+
     Example:
         >>> trend("sigmoid", [1, 20], [-0.6, -12.0])
         'sigmoid falls from 0.25 at depth 1 to 1.0e-12 at depth 20 (0.60 decades a step)'
     """
+    if len(x) != len(log10_y) or not len(x):
+        raise UsageError(
+            f"got {len(x)} x and {len(log10_y)} values of {name[:60]!r}, expected as many, at least 1"
+        )
     first, last = float(log10_y[0]), float(log10_y[-1])
     start, end = float(x[0]), float(x[-1])
     verb = "falls" if last < first else "rises" if last > first else "stays"

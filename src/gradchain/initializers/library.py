@@ -17,7 +17,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from gradchain._errors import InitializerError
+from gradchain._errors import GradchainError, InitializerError
 from gradchain.initializers.noun import Initializer, Sampler
 
 
@@ -128,6 +128,18 @@ _OTHER_NAMES = {
     "kaiming_uniform": "he_uniform",
     "kaiming_normal": "he_normal",
 }
+# Letter case and underscores do not matter: HeNormal.
+_SPELLINGS = {name.replace("_", ""): name for name in NAMES} | {
+    other.replace("_", ""): name for other, name in _OTHER_NAMES.items()
+}
+# Half a name: two laws have it.
+_FAMILIES = {
+    "he": ("he_normal", "he_uniform"),
+    "kaiming": ("he_normal", "he_uniform"),
+    "glorot": ("glorot_normal", "glorot_uniform"),
+    "xavier": ("glorot_normal", "glorot_uniform"),
+    "lecun": ("lecun_normal", "lecun_uniform"),
+}
 _CALL = re.compile(r"\s*([A-Za-z_][A-Za-z0-9_]*)\s*(?:\(\s*([^()]*?)\s*\))?\s*")
 _NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 
@@ -137,10 +149,10 @@ def get(initializer: object) -> Initializer:
 
     Args:
         initializer: a name of `NAMES` (or JAX's xavier and kaiming names), with or without a
-            parameter, such as "orthogonal(2.0)"; an `Initializer`, returned as it is; or a callable
-            that follows `jax.nn.initializers`: (key, shape, dtype) with shape (fan_in, fan_out), or
-            (*spatial, in, out) for kernels. What it returns is transposed, and its variance is
-            unknown (None).
+            parameter, such as "orthogonal(2.0)", in any letter case ("HeNormal"); an `Initializer`,
+            returned as it is; or a callable that follows `jax.nn.initializers`: (key, shape, dtype)
+            with shape (fan_in, fan_out), or (*spatial, in, out) for kernels. What it returns is
+            transposed, and its variance is unknown (None).
 
     Returns:
         The initializer.
@@ -167,9 +179,14 @@ def get(initializer: object) -> Initializer:
         )
     match = _CALL.fullmatch(initializer)
     name = match.group(1) if match else initializer
-    name = _OTHER_NAMES.get(name, name)
+    name = _SPELLINGS.get(name.lower().replace("_", ""), name)
     if match is None or name not in LIBRARY:
         wanted = name.lower().replace("-", "_").strip()[:100]
+        if wanted in _FAMILIES:
+            raise InitializerError(
+                f"initializer {initializer[:100]!r} is half a name; expected "
+                f"{' or '.join(_FAMILIES[wanted])}."
+            )
         nearest = difflib.get_close_matches(wanted, (*NAMES, *_OTHER_NAMES), n=3, cutoff=0.5)
         hint = f"nearest are {', '.join(nearest)}" if nearest else f"known are {', '.join(NAMES)}"
         raise InitializerError(f"unknown initializer {initializer[:100]!r}; {hint}.")
@@ -187,11 +204,20 @@ def _from_callable(call: Callable[..., Any]) -> Initializer:
 
     def sampler(key: jax.Array, shape: tuple[int, ...], dtype: np.dtype) -> jax.Array:
         theirs = (*shape[2:], shape[1], shape[0])
-        drawn = call(key, theirs, dtype)
-        if np.shape(drawn) != theirs or not isinstance(drawn, (jax.Array, np.ndarray)):
+        try:
+            drawn = call(key, theirs, dtype)
+        except GradchainError:
+            raise
+        except Exception as error:
+            said = " ".join(str(error).split())[:200] or "no message"
+            raise InitializerError(
+                f"{name} as initializer raised {type(error).__name__} ({said}); expected a function "
+                "of (key, shape, dtype)."
+            ) from error
+        if not isinstance(drawn, (jax.Array, np.ndarray)) or drawn.shape != theirs:
             raise InitializerError(
                 f"{name} was asked for shape {theirs} (fan_in, fan_out last) and returned "
-                f"{np.shape(drawn)}; return an array of the shape asked for."
+                f"{getattr(drawn, 'shape', type(drawn).__name__)}; return an array of that shape."
             )
         if drawn.dtype != dtype:
             raise InitializerError(

@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from gradchain._errors import DtypeError, InitializerError, ShapeError, UsageError
-from gradchain._types import random_key
+from gradchain._types import in_short, random_key
 
 Sampler = Callable[[jax.Array, tuple[int, ...], Any], jax.Array]
 _FLOATS = ("float16", "bfloat16", "float32", "float64")
@@ -61,7 +61,7 @@ class Initializer:
         """
         for label, fan in (("fan_in", fan_in), ("fan_out", fan_out)):
             if not isinstance(fan, (int, np.integer)) or isinstance(fan, bool) or fan < 1:
-                raise ShapeError(f"{label} is {fan!r}, expected a positive whole number.")
+                raise ShapeError(f"{label} is {in_short(fan)}, expected a positive whole number.")
         return None if self.law is None else float(self.law(int(fan_in), int(fan_out)))
 
     def variance_of(self, shape: tuple[int, ...]) -> float | None:
@@ -174,7 +174,7 @@ def checked_dtype(dtype: Any) -> np.dtype:
         wanted = jnp.dtype(float if dtype is None else dtype)
     except TypeError:
         raise DtypeError(
-            f"dtype {dtype!r} is not known; use one of {', '.join(_FLOATS)}."
+            f"dtype {in_short(dtype)} is not known; use one of {', '.join(_FLOATS)}."
         ) from None
     if dtype is None or dtype is float:
         return jax.dtypes.canonicalize_dtype(wanted)

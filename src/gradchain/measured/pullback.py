@@ -30,8 +30,9 @@ ROUTES = ("auto", "autodiff", "analytic")
 # anything that matters on the way; outside, the chain is flagged and done again with care.
 _MODEST = {"float16": (8, 20), "bfloat16": (80, 80), "float32": (80, 80), "float64": (600, 600)}
 _NOTHING = -(1 << 29)
-# Layers between two rescalings: the loop's own small steps cost as much as a product of width 16.
-_BLOCK = 4
+# Layers between two rescalings, best first: the loop's own small steps cost as much as a product of
+# width 16. In a block of 7 a layer may still change sizes by 2**5 before float32 is in doubt.
+_BLOCKS = (4, 5, 6, 7, 3, 2, 1)
 
 
 class Rows(NamedTuple):
@@ -216,6 +217,7 @@ def pull_run(
         whether something may have been lost.
     """
     route = choose_route(run.layer, how)
+    pull: Callable
     if route == "analytic":
         # All slopes at once: inside the scan each small step would cost more than its arithmetic.
         slopes = jax.vmap(run.layer.slopes)(run.params, z)  # type: ignore[attr-defined]
@@ -229,9 +231,11 @@ def pull_run(
     def careful_turn(carry: Rows, own: tuple) -> tuple[Rows, tuple]:
         mantissa, exponent = carry.tamed()
         if route == "analytic":
-            before = _dense_with_care(*own, mantissa, exponent)
+            weight, slope, taken = own
+            before = _dense_with_care(weight, slope, taken, mantissa, exponent)
         else:
-            before = _tame_with_care(*pull(*own, mantissa, exponent)[:2])
+            pulled, total, _ = pull(*own, mantissa, exponent)  # type: ignore[call-arg]
+            before = _tame_with_care(pulled, total)
         return before, (_note(before, kind), jnp.asarray(False))
 
     def turn(carry: Rows, own: tuple) -> tuple[Rows, tuple]:
@@ -286,21 +290,21 @@ def _pull_block(pull: Callable, carry: Rows, own: tuple, kind: str) -> tuple[Row
 
 
 def _in_blocks(turn: Callable, rows: Rows, seen: tuple, length: int) -> tuple[Rows, tuple]:
-    """Scan over blocks of layers from the last to the first; the odd layers go first."""
-    blocks, odd = divmod(length, _BLOCK)
-    if blocks == 0:
-        return turn(rows, seen)
-    even = length - odd
-    later = None
-    if odd:
-        rows, later = turn(rows, jax.tree.map(lambda a: a[even:], seen))
-    whole = jax.tree.map(lambda a: a[:even].reshape(blocks, _BLOCK, *a.shape[1:]), seen)
-    rows, (notes, doubts) = lax.scan(turn, rows, whole, reverse=True)
-    notes = jax.tree.map(lambda a: a.reshape(even, *a.shape[2:]), notes)
-    if later is not None:
-        notes = jax.tree.map(lambda a, b: jnp.concatenate([a, b]), notes, later[0])
-        doubts = jnp.any(doubts) | later[1]
-    return rows, (notes, doubts)
+    """Scan over blocks of layers from the last to the first.
+
+    The block divides the run, since cutting odd layers off would copy all weights.
+
+    Returns:
+        Rows at the beginning, and (notes in layer order; doubts).
+    """
+    size = next(block for block in _BLOCKS if length % block == 0)
+    whole = jax.tree.map(lambda a: a.reshape(length // size, size, *a.shape[1:]), seen)
+    if length == size:
+        # A lone layer may change the state's shape, which no scan's carry can.
+        rows, (notes, doubts) = turn(rows, jax.tree.map(lambda a: a[0], whole))
+        return rows, (notes, doubts)
+    rows, (notes, doubts) = lax.scan(turn, rows, whole, reverse=True, unroll=2 if size == 1 else 1)
+    return rows, (jax.tree.map(lambda a: a.reshape(length, *a.shape[2:]), notes), doubts)
 
 
 def states_of(network: Network, x: jax.Array) -> tuple[list, jax.Array]:

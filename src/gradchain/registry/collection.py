@@ -8,7 +8,7 @@ records.
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TypeVar, overload
 
-from gradchain._errors import UnknownKeyError
+from gradchain._errors import UnknownKeyError, UsageError
 from gradchain._text import shorten
 from gradchain.registry.grammar import refuse
 from gradchain.registry.record import Number
@@ -31,9 +31,10 @@ def validate_all(numbers: Iterable[Number]) -> dict[str, Number]:
     Raises:
         RegistryError: two records share a key, one key is the leading segments of another, or a
             `superseded_by` names no key or runs in a circle.
+        UsageError: what was given are no records.
     """
     by_key: dict[str, Number] = {}
-    for number in numbers:
+    for number in _records(numbers):
         if number.key in by_key:
             refuse(number.key, "key", "stands twice; keys are unique")
         by_key[number.key] = number
@@ -54,6 +55,27 @@ def validate_all(numbers: Iterable[Number]) -> dict[str, Number]:
             seen.add(target)
             follow = by_key[target]
     return by_key
+
+
+def _records(numbers: object) -> list[Number]:
+    """Return what must be records as a list.
+
+    Raises:
+        UsageError: what was given are no records.
+    """
+    if isinstance(numbers, str) or not isinstance(numbers, Iterable):
+        raise UsageError(
+            f"got {type(numbers).__name__} as numbers, expected records (gradchain.registry.Number); "
+            "put them in a list"
+        )
+    found = list(numbers)
+    for item in found:
+        if not isinstance(item, Number):
+            raise UsageError(
+                f"got {type(item).__name__} among the numbers, expected gradchain.registry.Number; "
+                "to read a registry file use gradchain.registry.read"
+            )
+    return found
 
 
 def order(key: str) -> tuple[tuple[str, int, str], ...]:
@@ -95,7 +117,7 @@ class Registry(Mapping[str, Number]):
         origin: str = "",
     ) -> None:
         """Check the records together and sort them."""
-        self._by_key = validate_all(sorted(numbers, key=lambda number: order(number.key)))
+        self._by_key = validate_all(sorted(_records(numbers), key=lambda number: order(number.key)))
         self.schema, self.writer, self.origin = schema, writer, origin
 
     def __getitem__(self, key: str) -> Number:
@@ -110,6 +132,10 @@ class Registry(Mapping[str, Number]):
             near = self.nearest(key)
             hint = f"; nearest: {', '.join(near)}" if near else "; see: gradchain list"
             raise UnknownKeyError(f"unknown key {shorten(key)}{hint}", near) from None
+
+    def __contains__(self, key: object) -> bool:
+        """Say whether there is such a key, without looking for near ones."""
+        return isinstance(key, str) and key in self._by_key
 
     def __iter__(self) -> Iterator[str]:
         """Return an iterator over the keys in natural order."""

@@ -13,6 +13,7 @@ import io
 import json
 
 from gradchain._errors import UsageError
+from gradchain._text import shorten
 from gradchain._version import VERSION
 from gradchain.registry.cite import as_data, of
 from gradchain.registry.display import shown
@@ -56,7 +57,9 @@ def export(shelf: Shelf, target: str) -> str:
     """
     writers = {"latex": _latex, "json": _json, "csv": _csv, "markdown": _markdown}
     if target not in writers:
-        raise UsageError(f"target {target!r} is unknown; expected one of {', '.join(TARGETS)}")
+        raise UsageError(
+            f"target {shorten(target)} is unknown; expected one of {', '.join(TARGETS)}"
+        )
     return writers[target](shelf)
 
 

@@ -186,18 +186,22 @@ def _code_span(text: str, here: int, ignored: list[tuple[int, str]]) -> int:
 def _comment(text: str, here: int) -> tuple[int, _Comment | None]:
     """Return the end of a comment, and its mark if it is one."""
     end = text.find("-->", here + 4)
-    if end < 0:
+    looks = _LOOKS.match(text, here) is not None
+    # A mark that swallows the next comment lacks its own end.
+    swallowed = looks and end >= 0 and "<!--" in text[here + 4 : end]
+    if end < 0 or swallowed:
         # An unclosed mark is a problem to report; any other unclosed comment hides the rest.
-        if not _LOOKS.match(text, here):
+        if not looks:
             return len(text), None
         line = re.compile(r"[\r\n]|$").search(text, here)
         stop = line.start() if line else len(text)
+        stop = min(stop, text.find("<!--", here + 4)) if swallowed else stop
         return stop, _Comment(here, stop, ("", "unclosed"))
     inside = text[here + 4 : end]
     if _CLOSE.fullmatch(inside):
         return end + 3, _Comment(here, end + 3, None)
     found = _OPEN.fullmatch(inside)
-    if found and "<!--" not in inside:
+    if found:
         return end + 3, _Comment(here, end + 3, (found[1], found[2].strip()))
     return end + 3, None
 

@@ -21,6 +21,7 @@ from gradchain._errors import RegistryError
 from gradchain._result import Uncertainty
 from gradchain._text import shorten
 from gradchain.registry.collection import SCHEMA, Registry
+from gradchain.registry.formats import clean
 from gradchain.registry.grammar import canonical, refuse
 from gradchain.registry.record import Check, How, Number
 
@@ -60,7 +61,7 @@ def read(path: str | os.PathLike[str]) -> Registry:
         path = Path(path)
     except TypeError as error:
         raise RegistryError(f"got {type(path).__name__}, expected the path of a file") from error
-    return parse_registry(_bytes_of(path), path.name, str(path))
+    return parse_registry(_bytes_of(path), clean(path.name), str(path))
 
 
 def _bytes_of(path: Path) -> bytes:
@@ -69,18 +70,19 @@ def _bytes_of(path: Path) -> bytes:
     Raises:
         RegistryError: it cannot be read, is no regular file, or is too large.
     """
+    name = clean(path.name)[:200]
     try:
         facts = path.stat()
         if not stat.S_ISREG(facts.st_mode):
-            raise RegistryError(f"{path.name}: not a registry: not a regular file")
+            raise RegistryError(f"{name}: not a registry: not a regular file")
         if facts.st_size > MAX_BYTES:
             raise RegistryError(
-                f"{path.name}: not a registry: {facts.st_size} bytes, expected at most {MAX_BYTES}"
+                f"{name}: not a registry: {facts.st_size} bytes, expected at most {MAX_BYTES}"
             )
         return path.read_bytes()
     except OSError as error:
         reason = error.strerror or "cannot be read"
-        raise RegistryError(f"{path.name}: cannot read it: {reason}") from error
+        raise RegistryError(f"{name}: cannot read it: {reason}") from error
     except RegistryError:
         raise
     except ValueError as error:

@@ -88,7 +88,10 @@ def run(how: How, table: Mapping[str, Entry], key: str = "a number") -> Result:
     schema = getattr(function, "__recomputable__", None)
     if schema is None:
         raise DriftError(f"{key}: {shorten(how.function)} is not marked recomputable; not run")
-    arguments = how.kwargs
+    try:
+        arguments = how.kwargs
+    except ValueError:
+        raise DriftError(f"{key}: its arguments are not JSON text; not run") from None
     _check_arguments(key, schema, arguments)
     try:
         return function(**arguments)
@@ -109,14 +112,15 @@ def _entry(how: How, table: Mapping[str, Entry], key: str) -> Entry:
     return table[how.function]
 
 
-def _check_arguments(
-    key: str, schema: Mapping[str, object], arguments: Mapping[str, object]
-) -> None:
+def _check_arguments(key: str, schema: Mapping[str, object], arguments: object) -> None:
     """Refuse arguments that do not fit the schema.
 
     Raises:
         DriftError: a name is missing or unknown, or a value is of another type.
     """
+    if not isinstance(arguments, Mapping):
+        got = type(arguments).__name__
+        raise DriftError(f"{key}: arguments are a {got}, expected names with values; not run")
     if set(arguments) != set(schema):
         wanted, got = (", ".join(sorted(names)) or "none" for names in (schema, arguments))
         raise DriftError(f"{key}: arguments {shorten(got)} do not fit; expected {wanted}; not run")

@@ -11,9 +11,10 @@ import tempfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from gradchain._errors import OutputError, RegistryError
+from gradchain._errors import OutputError, RegistryError, UsageError
 from gradchain._version import VERSION
 from gradchain.registry.collection import SCHEMA, Registry
+from gradchain.registry.formats import clean
 from gradchain.registry.record import Number, to_json
 
 WRITER = f"gradchain {VERSION}"
@@ -30,6 +31,7 @@ def to_text(numbers: Iterable[Number] | Mapping[str, Number]) -> str:
 
     Raises:
         RegistryError: the records do not stand together, or come from a newer version.
+        UsageError: what was given are no records.
     """
     if isinstance(numbers, Registry):
         registry = numbers
@@ -61,8 +63,11 @@ def write(path: str | os.PathLike[str], numbers: Iterable[Number] | Mapping[str,
     Raises:
         RegistryError: the records do not stand together, or the file that is there was written by
             a newer version.
+        UsageError: what was given are no records, or the path is no path.
         OutputError: the file cannot be written.
     """
+    if not isinstance(path, (str, os.PathLike)):
+        raise UsageError(f"got {type(path).__name__} as path, expected the path of a file")
     path = Path(path)
     text = to_text(numbers)
     _refuse_newer(path)
@@ -114,11 +119,11 @@ def write_bytes(path: Path, data: bytes) -> bool:
         mode = target.stat().st_mode & 0o777 if target.exists() else 0o666 & ~_umask()
         os.chmod(temporary, mode)
         os.replace(temporary, target)
-    except OSError as error:
+    except (OSError, ValueError) as error:
         if temporary is not None:
             Path(temporary).unlink(missing_ok=True)
-        reason = error.strerror or str(error)
-        raise OutputError(f"cannot write {path}: {reason}") from error
+        reason = getattr(error, "strerror", None) or str(error)
+        raise OutputError(f"cannot write {clean(str(path))[:200]}: {clean(reason)}") from error
     return True
 
 

@@ -127,7 +127,9 @@ def _down(mantissa: jax.Array, shift: jax.Array) -> jax.Array:
     factor = bits.power_of_two(shift, mantissa.dtype)
     # power_of_two clips at the smallest normal number: below it the entry must vanish, not grow.
     floor = 2 - bits.format_of(mantissa.dtype).bias
-    return jnp.where(shift < floor, jnp.zeros_like(mantissa), mantissa * factor)
+    # Infinity and NaN stay, whatever stands beside them.
+    lost = (shift < floor) & jnp.isfinite(mantissa)
+    return jnp.where(lost, jnp.zeros_like(mantissa), mantissa * factor)
 
 
 def _aligned_exponent(value: Scaled) -> jax.Array:

@@ -17,6 +17,7 @@ from types import FrameType
 from typing import Annotated, Any, Literal
 
 from gradchain._errors import GradchainError
+from gradchain.study.distributed import parse
 from gradchain.study.model import SCALES, Study
 from gradchain.study.runner import run
 
@@ -55,6 +56,7 @@ def _command(study: Study) -> Callable[..., int]:
                 seed=given.get("seed") or 0,
                 fresh=bool(given.get("fresh")),
                 changes=changes,
+                processes=parse(given["processes"]) if given.get("processes") else None,
                 say=say,
             )
         )
@@ -65,6 +67,9 @@ def _command(study: Study) -> Callable[..., int]:
         _option("out", Path | None, "Folder for results (results, or results/SCALE).", None),
         _option("seed", int, "Seed of every random draw.", 0),
         _option("fresh", bool, "Move older results aside and start anew.", False),
+        _option(
+            "processes", str | None, "Compute together with others: HOST:PORT,COUNT,NUMBER.", None
+        ),
     ]
     for item in fields(study.scales["lecture"]):
         words = (

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 from gradchain._errors import UsageError
+from gradchain._text import shorten
 
 SCALES = ("smoke", "lecture", "paper")
 SEED_LIMIT = 2**32
@@ -58,9 +59,9 @@ class Cell:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if not _CELL.match(self.name) or len(self.name) > 120:
+        if not isinstance(self.name, str) or not _CELL.match(self.name) or len(self.name) > 120:
             raise UsageError(
-                f"cell name {self.name!r}: expected up to 120 lower-case letters, digits, _ . + -"
+                f"cell name {_short(self.name)}: expected up to 120 lower-case letters, digits, _ . + -"
             )
 
     def __getitem__(self, name: str) -> Any:
@@ -218,13 +219,13 @@ class Study:
             UsageError: for an unknown scale or field, or a value that `Config` refuses.
         """
         if scale not in self.scales:
-            raise UsageError(f"scale {scale!r}: expected one of {', '.join(SCALES)}")
+            raise UsageError(f"scale {_short(scale)}: expected one of {', '.join(SCALES)}")
         base = self.scales[scale]
         known = [item.name for item in fields(base)]
         unknown = sorted(set(changes or {}) - set(known))
         if unknown:
             raise UsageError(
-                f"{self.name} has no setting {unknown[0]!r}; expected one of {', '.join(known)}"
+                f"{self.name} has no setting {_short(unknown[0])}; expected one of {', '.join(known)}"
             )
         return type(base)(
             **{name: getattr(base, name) for name in known} | dict(changes or {}),
@@ -244,13 +245,18 @@ def check_seed(seed: int) -> int:
         UsageError: if it is anything else.
     """
     if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < SEED_LIMIT:
-        raise UsageError(f"seed {seed!r}: expected a whole number from 0 to {SEED_LIMIT - 1}")
+        raise UsageError(f"seed {_short(seed)}: expected a whole number from 0 to {SEED_LIMIT - 1}")
     return seed
 
 
+def _short(value: object) -> str:
+    """Write what was got on one line of at most 80 characters."""
+    return shorten(value, 80) if isinstance(value, str) else shorten(repr(value), 80)[1:-1]
+
+
 def _require_name(kind: str, name: str) -> None:
-    if not _NAME.match(name) or len(name) > 60:
+    if not isinstance(name, str) or not _NAME.match(name) or len(name) > 60:
         raise UsageError(
-            f"{kind} name {name!r}: expected up to 60 lower-case letters, digits and underscores, "
+            f"{kind} name {_short(name)}: expected up to 60 lower-case letters, digits and underscores, "
             "starting with a letter"
         )

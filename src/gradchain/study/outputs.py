@@ -237,7 +237,7 @@ def _files_agree(folder: Path, files: Mapping[str, Any]) -> bool:
         try:
             if digest((folder / name).read_bytes()) != expected:
                 return False
-        except OSError:
+        except (OSError, ValueError):
             return False
     return True
 

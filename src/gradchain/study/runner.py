@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from gradchain._errors import GradchainError, OutputError, RegistryError, UsageError
+from gradchain.study.distributed import Processes, agree, join
 from gradchain.study.files import prepare_folder, read_json, remove_leftovers, write_json
 from gradchain.study.identity import Identity, differences, identify
 from gradchain.study.lock import hold
@@ -73,6 +74,7 @@ def run(
     seed: int = 0,
     fresh: bool = False,
     changes: dict[str, Any] | None = None,
+    processes: Processes | None = None,
     say: Callable[[str], None] = print,
 ) -> bool:
     """Run a study, or go on with it, or find that it is done.
@@ -84,6 +86,7 @@ def run(
         seed: from 0 to 2**32 - 1.
         fresh: move results made with other settings aside (never delete them) and start anew.
         changes: settings that differ from the scale's, by name.
+        processes: who computes together; all others than number 0 compute and write nothing.
         say: told each sentence of progress.
 
     Returns:
@@ -98,11 +101,18 @@ def run(
     check_seed(seed)
     config = study.config(scale, changes)
     cells = _cells(study, config, seed)
+    if processes is not None:
+        join(processes)
+        if not processes.writes:
+            return _help(study, cells)
     identity = identify(study, config, scale, seed)
     root = _usable_root(out if out is not None else default_out(scale))
     folder = root / study.name
     _check_estimate(study, config)
     if not fresh and state_of(folder, identity) == "current" and not folder.is_symlink():
+        if processes is not None:
+            agree([False] * len(cells))
+        _clear_lock(root / f".{study.name}.lock")
         say(f"{study.name}: up to date in {folder}")
         return False
     _check_folder(folder)
@@ -111,7 +121,24 @@ def run(
         _claim(folder, identity, fresh, say)
         for place in (root, folder, folder / CELLS):
             remove_leftovers(place)
-        return _run_locked(study, config, cells, identity, folder, say)
+        return _run_locked(study, config, cells, identity, folder, processes is not None, say)
+
+
+def _clear_lock(path: Path) -> None:
+    """Remove the lock of a run that was killed after its last file; one that is held stays."""
+    if path.exists():
+        with contextlib.suppress(OutputError), hold(path, lambda text: None):
+            pass
+
+
+def _help(study: Study, cells: Sequence[Cell]) -> bool:
+    """Compute beside process 0 what it says is missing, and write nothing."""
+    missing = [
+        cell for cell, wanted in zip(cells, agree([False] * len(cells)), strict=True) if wanted
+    ]
+    for cell in missing:
+        study.compute(cell)
+    return bool(missing)
 
 
 def _run_locked(
@@ -120,6 +147,7 @@ def _run_locked(
     cells: Sequence[Cell],
     identity: Identity,
     folder: Path,
+    together: bool,
     say: Callable[[str], None],
 ) -> bool:
     # Imported late: a run with nothing to do needs neither NumPy nor what the outputs need.
@@ -136,6 +164,8 @@ def _run_locked(
         elif found is not None:
             arrays[cell.name] = found
     missing = [cell for cell in cells if cell.name not in arrays]
+    if together:
+        agree([cell.name not in arrays for cell in cells])
     if missing:
         say(f"{study.name}: {len(cells)} cells, {len(arrays)} kept, {len(missing)} to compute")
     try:

@@ -10,6 +10,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from gradchain._errors import UnknownKeyError, UsageError
+from gradchain._text import shorten
 
 _BRACES = re.compile(r"\{([^{}]*)\}")
 _KEY = re.compile(r"[a-z][a-z0-9]*(?:\.[a-z][a-z0-9]*)+\Z")
@@ -36,7 +37,7 @@ def keys_in(text: str) -> list[str]:
     for key in found:
         if not _KEY.match(key):
             raise UsageError(
-                f"{{{key}}} in a text is not a key; expected lower-case segments joined by dots"
+                f"{{{shorten(key)}}} in a text is not a key; expected lower-case segments joined by dots"
             )
     return found
 

@@ -1,0 +1,1 @@
+"""Training many small networks at once: optimizers, the lab's network, chunks of seeds, telemetry."""
