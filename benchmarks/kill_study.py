@@ -40,7 +40,8 @@ def load(script: pathlib.Path) -> object:
 
 def content(out: pathlib.Path) -> dict[str, bytes]:
     """Return every file below a folder, by its path."""
-    files = sorted(path for path in out.rglob("*") if path.is_file())
+    # A lock is no result: it names the process that held it last, and a finished run leaves it alone.
+    files = sorted(path for path in out.rglob("*") if path.is_file() and path.suffix != ".lock")
     return {path.relative_to(out).as_posix(): path.read_bytes() for path in files}
 
 

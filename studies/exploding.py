@@ -24,8 +24,6 @@ LABELS = {
     "norm": "SGD, clip by norm",
     "global": "SGD, clip by global norm",
 }
-# Squared error of the best constant answer is 1/4; a network below this has learned something.
-LEARNED = 0.15
 RELATIVE = tuple(10 ** (k / 4) for k in range(-16, 2))
 
 
@@ -41,6 +39,8 @@ class Config:
     )
     depth: int = field(default=10, metadata={"help": "Hidden layers."})
     limit: float = field(default=1.0, metadata={"help": "Limit of all three kinds of clipping."})
+    # The best constant answer has the squared error 1/4.
+    learned: float = field(default=0.15, metadata={"help": "Loss below which a network learned."})
     seeds: int = field(default=64, metadata={"help": "Networks a setting."})
     epochs: int = field(default=20, metadata={"help": "Length of the training."})
 
@@ -57,6 +57,8 @@ class Config:
             raise UsageError(f"depth {self.depth}: expected 2 to 50")
         if not 0 < self.limit < 1e6:
             raise UsageError(f"limit {self.limit}: expected a positive number")
+        if not 0 < self.learned < 0.25:
+            raise UsageError(f"learned {self.learned}: expected a loss above 0, below 1/4")
         if not 8 <= self.seeds <= 10_000:
             raise UsageError(f"seeds {self.seeds}: expected 8 to 10000")
         if not 10 <= self.epochs <= 10_000 or self.epochs % 10:
@@ -150,7 +152,7 @@ class Found:
                 bare, setting = self.one("sgd", place)
                 ended, _ = self.one(clip, place)
                 self.numbers += own.saved_numbers(
-                    clip, config.limit, LEARNED, bare, ended, setting, results.seed
+                    clip, config.limit, config.learned, bare, ended, setting, results.seed
                 )
         for scale in _scales(config):
             cell = self.cells[f"direction_{scale:g}"]
@@ -198,8 +200,8 @@ def _lost(arrays):
     return arrays["nan_step"] >= 0
 
 
-def _learned(arrays):
-    return (arrays["nan_step"] < 0) & (arrays["final_loss"] < LEARNED)
+def _learned(config: Config):
+    return lambda arrays: (arrays["nan_step"] < 0) & (arrays["final_loss"] < config.learned)
 
 
 def summarize(config: Config, results: Results) -> Summary:
@@ -218,7 +220,7 @@ def _seen(found: Found) -> list[str]:
         return f"{{{found.key(arm, scale, rate, what)}}}"
 
     said = [
-        "ReLU networks with He weights and squared error survive SGD at the learning rate 0.01: a "
+        "ReLU networks with He weights and squared error survive SGD at the learning rate 1/100: a "
         f"share of {at('sgd', 1.0, 0.01)} diverges. With weights twice as large it is "
         f"{at('sgd', 2.0, 0.01)}: every layer doubles the signal on the way in and the gradient on "
         "the way back.",
@@ -261,7 +263,7 @@ def _tables(found: Found) -> list[Table]:
     ]
     data = []
     for arm, label in LABELS.items():
-        lost, learned = found.shares(arm, _lost), found.shares(arm, _learned)
+        lost, learned = found.shares(arm, _lost), found.shares(arm, _learned(found.config))
         for k, (scale, rate) in enumerate(found.grid):
             place = divmod(k, len(config.rates))
             data.append((label, scale, rate, float(lost[place]), float(learned[place])))
@@ -283,7 +285,7 @@ def _tables(found: Found) -> list[Table]:
         ),
         Table(
             "grid",
-            f"Share of networks that diverge, and that end below the loss {LEARNED:g}",
+            f"Share of networks that diverge, and that end below the loss {config.learned:g}",
             ("arm", "weights times", "learning rate", "diverged", "learned"),
             data,
             show=False,
@@ -310,7 +312,7 @@ def _maps(found: Found):
             f"{config.seeds} networks of {config.depth} hidden layers a square, {config.epochs} "
             "epochs",
             f"SGD with squared error loses {{{found.key('sgd', 1.0, 0.01, 'diverged')}}} of the "
-            "networks with He weights at the learning rate 0.01, and "
+            "networks with He weights at the learning rate 1/100, and "
             f"{{{found.key('sgd', 2.0, 0.01, 'diverged')}}} with weights twice as large; under "
             "clipping most squares are empty.",
         ),
@@ -324,12 +326,16 @@ def _learning(found: Found):
     from gradchain.figures.sweeps import draw_maps
 
     config = found.config
-    maps = {LABELS[arm]: found.shares(arm, _learned) for arm in LABELS if arm != "kerasbce"}
+    maps = {
+        LABELS[arm]: found.shares(arm, _learned(found.config))
+        for arm in LABELS
+        if arm != "kerasbce"
+    }
     rows, columns = ([f"{v:g}" for v in values] for values in (config.scales, config.rates))
     names = (
         "weights, times He",
         "learning rate",
-        f"networks that end below the loss {LEARNED:g}, %",
+        f"networks that end below the loss {config.learned:g}, %",
     )
     return Picture(
         "learned",
@@ -337,13 +343,13 @@ def _learning(found: Found):
         lambda: draw_maps(maps, rows, columns, names),
         alt=alt_text(
             "Five tables of shades",
-            f"the share of networks that end at a squared error below {LEARNED:g}, by weight scale "
-            "and learning rate",
+            f"the share of networks that end at a squared error below {config.learned:g}, by weight "
+            "scale and learning rate",
             f"{config.seeds} networks a square",
             "Clipping widens the region in which networks learn less than the region in which they "
             "stay finite.",
         ),
-        caption=f"Percent of {config.seeds} networks. The best constant answer has the loss 0.25.",
+        caption=f"Percent of {config.seeds} networks. The best constant answer has the loss 1/4.",
     )
 
 

@@ -315,3 +315,20 @@ def test_a_product_with_a_vector_keeps_one_exponent_a_row():
 def test_an_identity_of_no_whole_size_names_the_size(as_a_user):
     with pytest.raises(UsageError, match="size"):
         scaled.identity(2.5)
+
+
+def test_rescaling_brings_every_row_to_canonical_form_by_itself():
+    rough = scaled.Scaled(
+        jnp.asarray([[8.0, 2.0], [0.0625, 0.0]], jnp.float32), jnp.asarray([[3], [-5]], jnp.int32)
+    )
+    fine = scaled.rescale(rough)
+    assert fine.mantissa.tolist() == [[0.5, 0.125], [0.5, 0.0]]
+    assert fine.exponent.tolist() == [[7], [-8]]
+
+
+def test_a_vector_times_a_matrix_is_their_product_and_must_fit():
+    left = from_array(jnp.asarray([1.0, 2.0, 3.0], jnp.float32))
+    right = jnp.asarray([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]], jnp.float32)
+    assert matmul(left, right).to_float().tolist() == [4.0, 5.0]
+    with pytest.raises(ShapeError, match="expected"):
+        scaled.matmul(left, right.T)
