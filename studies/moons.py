@@ -48,7 +48,7 @@ class Config:
 
     def __post_init__(self) -> None:
         """Refuse networks that cannot be trained, or say nothing."""
-        from gradchain.activations import NAMES
+        from gradchain.certify.facts import NAMES
 
         if not 1 <= len(set(self.activations)) == len(self.activations) <= 6:
             raise UsageError(f"activations {self.activations}: expected one to six different ones")

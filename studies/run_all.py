@@ -21,8 +21,7 @@ from gradchain.study import Stopped, Study, UsageError, check_seed, default_out,
 
 # Their numbers are not published yet: each runs by its own script, or by `--only NAME`.
 IN_PREPARATION = frozenset(
-    "moons optimizers remedies normalization_in_training centring dying_relu output_layer "
-    "depth_or_width exploding mixed_precision recognise".split()
+    "moons optimizers remedies normalization_in_training output_layer mixed_precision recognise".split()
 )
 HERE = Path(__file__).resolve().parent
 Scale = Literal["smoke", "lecture", "paper"]

@@ -111,7 +111,7 @@ def test_a_diverging_run_is_a_result_and_leaves_others_alone():
     ],
 )
 def test_impossible_settings_are_refused_before_anything_is_computed(fields):
-    with pytest.raises(GradchainError, match="got"):
+    with pytest.raises(GradchainError, match=str(next(iter(fields.values())))[:6]):
         lab.Setting(**fields)
 
 
