@@ -28,7 +28,7 @@ elif kind == "list":
 else:
     widths = rng.permutation(np.arange(20, 20 + depth + 1))
     net = gch.network_from_weights(
-        [rng.normal(size=(o, i)).astype(np.float32) / i**0.5 for i, o in zip(widths, widths[1:])],
+        [(rng.normal(size=(o, i)) / i**0.5).astype(np.float32) for i, o in zip(widths, widths[1:])],
         activation="tanh")
     size = int(widths[0])
 x = np.linspace(-1, 1, size).astype(np.float32)
