@@ -123,18 +123,18 @@ def slowdown_result(slow: np.ndarray, fast: np.ndarray) -> Result:
         fast: (S,) of the other, from the same draws.
 
     Returns:
-        The median of slow/fast. A network that only one kind reaches counts as infinite or 0, one that
-        neither reaches as 1.
+        The median of slow/fast. A network that only the one kind reaches counts as infinite or 0; one
+        that neither reaches counts as 1.
 
     Raises:
-        UsageError: if half of the networks of the first kind, or more, never get there.
+        UsageError: if the median is infinite.
     """
-    if np.isinf(np.sort(slow)[len(slow) // 2]):
-        raise UsageError("half of the networks of the first kind, or more, never get there")
-    with np.errstate(invalid="ignore"):
+    with np.errstate(invalid="ignore", divide="ignore"):
         logs = np.log10(slow) - np.log10(fast)
-    logs = np.where(np.isnan(logs), 0.0, logs)
-    return statistics.median(np.clip(logs, -300.0, 300.0).tolist())
+    logs = np.where(np.isinf(slow) & np.isinf(fast), 0.0, logs)
+    if np.isposinf(np.sort(logs)[len(logs) // 2]):
+        raise UsageError("more than half of the networks of the first kind never get there")
+    return statistics.median(np.where(np.isposinf(logs), 300.0, logs).tolist())
 
 
 @lru_cache(maxsize=8)

@@ -1,7 +1,6 @@
 """The words around the numbers of the centring study: key, statement, conditions.
 
-Keys: `centring.start.scale<s>.<activation>.<what>` and
-`centring.<optimizer>.scale<s>.depth<d>.<what>`.
+Keys: `centring.start.scale<s>.<activation>.<what>` and `centring.<optimizer>.scale<s>.<what>`.
 """
 
 from collections.abc import Mapping
@@ -140,7 +139,7 @@ def slowdown_number(
         seed: seed of the draws.
 
     Returns:
-        The number; none where half of the networks of the first kind, or more, never get there.
+        The number; none where most networks of the first kind never get there.
     """
     try:
         result = centring.slowdown_result(slow[0]["epochs_to_95"], fast[0]["epochs_to_95"])
