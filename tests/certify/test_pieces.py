@@ -91,3 +91,11 @@ def test_curvature_at_a_joint_is_refused():
 def test_an_activation_that_cannot_be_read_gets_one_clear_sentence(text):
     with pytest.raises(ActivationError):
         parse(text)
+
+
+@pytest.mark.parametrize("name", ["a" * 9000, "a" * 9000 + "(", "re\nlu", "relu(\x1b)"])
+def test_a_name_from_a_stranger_is_quoted_on_one_short_line(name):
+    with pytest.raises(ActivationError) as caught:
+        parse(name)
+    assert str(caught.value).isprintable()
+    assert len(str(caught.value)) < 400

@@ -14,6 +14,7 @@ from decimal import Decimal
 from math import isfinite
 
 from gradchain._errors import ActivationError
+from gradchain._text import shorten
 from gradchain.certify.formulas import FORMULAS
 
 # The constants of selu: with them N(0, 1) is a fixed point of mean and variance (Klambauer et al.,
@@ -175,7 +176,7 @@ def fact(name: str, parameter: float | int | None = None) -> Fact:
         'x -> 0-'
     """
     if name not in FACTS:
-        raise ActivationError(f"unknown activation {name!r}; known are {', '.join(NAMES)}.")
+        raise ActivationError(f"unknown activation {shorten(name)}; known are {', '.join(NAMES)}.")
     base = FACTS[name]
     if parameter is None or (base.parameters and parameter == base.parameters[0][1]):
         return base

@@ -13,6 +13,7 @@ from typing import Any
 from flint import acb, arb, arb_series, ctx
 
 from gradchain._errors import ActivationError
+from gradchain._text import shorten
 from gradchain.certify.balls import PRECISION, jet
 from gradchain.certify.facts import Fact, fact
 
@@ -52,7 +53,7 @@ def parse(activation: str) -> Fact:
         number = float(rest[:-1] if rest.endswith(")") else "")  # "" is no number: bracket missing
     except ValueError:
         raise ActivationError(
-            f"{activation!r} is not an activation; write for example leaky_relu(0.2)."
+            f"{shorten(activation)} is not an activation; write for example leaky_relu(0.2)."
         ) from None
     return fact(name, number)
 
