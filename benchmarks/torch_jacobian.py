@@ -44,9 +44,9 @@ FUNC = THEIRS + "call = lambda: torch.func.jacrev(f)(x)\n"
 FUNCTIONAL = THEIRS + "call = lambda: torch.autograd.functional.jacobian(f, x, vectorize=True)\n"
 TIMER = """
 call(); times = []
-for _ in range(9):
+while len(times) < 3 or (len(times) < 9 and sum(times) < 5):
     start = time.perf_counter(); call(); times.append(time.perf_counter() - start)
-print(json.dumps(sorted(times)[4]))
+print(json.dumps(sorted(times)[len(times) // 2]))
 """
 
 

@@ -19,6 +19,7 @@ from gradchain._errors import NonFiniteError, UsageError
 from gradchain._types import is_concrete, one_of, pytree, random_key, static, whole_number
 from gradchain.measured.layers import Dense
 from gradchain.measured.network import Network, PerLayer, Run, check_input, checked
+from gradchain.measured.padding import merged
 from gradchain.measured.pullback import (
     ROUTES,
     as_matrix,
@@ -241,6 +242,7 @@ def _state(norms: Scaled, doubt: jax.Array) -> jax.Array:
 def _chain(
     network: Network, x: jax.Array, norm: str, how: str, chunk: int | None, careful: bool
 ) -> tuple[Chain, jax.Array]:
+    network = merged(network, x)
     kept, out = states_of(network, x)
     size = out.size
     largest = max(out.size, x.size)
@@ -276,6 +278,7 @@ def _chain(
 def _probe(
     network: Network, x: jax.Array, key: jax.Array, how: str, probes: int, careful: bool
 ) -> tuple[Chain, jax.Array]:
+    network = merged(network, x)
     kept, out = states_of(network, x)
     draws = jax.random.normal(key, (probes, *out.shape), out.dtype)
 

@@ -22,6 +22,7 @@ from jax import lax
 from gradchain._errors import UsageError
 from gradchain.measured.layers import Dense
 from gradchain.measured.network import Network, Run, run_forward
+from gradchain.measured.padding import narrowed, widened
 from gradchain.scaled import Scaled, bits, from_array, norm, rescale
 from gradchain.scaled.value import x_is_zero
 
@@ -319,7 +320,8 @@ def states_of(network: Network, x: jax.Array) -> tuple[list, jax.Array]:
     """
     kept, h = [], x
     for run in network.runs:
-        h, seen = run_forward(run, h)
+        h, seen = run_forward(run, widened(run, h))
+        h = narrowed(run, h, at_start=False)
         kept.append(seen)
     return kept, h
 
@@ -346,7 +348,9 @@ def pull_network(
     sizes = [jax.tree.map(lambda a: jnp.asarray(a)[None], last)]
     doubts = jnp.asarray(False)
     for run, (inputs, z) in zip(reversed(network.runs), reversed(kept), strict=True):
+        rows = rows._replace(mantissa=widened(run, rows.mantissa))
         rows, size, doubt = pull_run(run, how, inputs, z, rows, kind, careful)
+        rows = rows._replace(mantissa=narrowed(run, rows.mantissa, at_start=True))
         sizes.append(size)
         doubts = doubts | doubt
     mantissas = jnp.concatenate([m for m, _ in reversed(sizes)])
