@@ -37,6 +37,18 @@ def strict_promotion():
     jax.config.update("jax_numpy_rank_promotion", "raise")
 
 
+@pytest.fixture(scope="session", autouse=True)
+def compiled_programs_on_disk(request):
+    """Compile each program once for all files and workers: compilation is most of the tests' time.
+
+    A program is found again by its text, so a change of the code is always compiled. One that
+    another worker is still writing is unreadable, which JAX says by a warning, and compiled anew.
+    """
+    if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
+        jax.config.update("jax_compilation_cache_dir", str(request.config.cache.mkdir("jax")))
+        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)
+
+
 @pytest.fixture(scope="module", autouse=True)
 def release_compiled_programs():
     """A compiled program costs 16 MB; without this a full run would not fit in memory."""
