@@ -64,9 +64,10 @@ def main() -> None:
     rows = []
     for width in WIDTHS:
         seen: list[list[float]] = [[], [], []]
-        for _ in range(5):
+        for _ in range(3):
             for place, code in enumerate((OURS, FUNC, FUNCTIONAL)):
                 seen[place].append(once(code, width))
+                print(f"width {width}: {seen[place][-1]:.4f} s", file=sys.stderr, flush=True)
         ours, func, functional = (statistics.median(s) for s in seen)
         rows.append([
             width, DEPTH, f"{1e3 * ours:.2f}", f"{1e3 * func:.2f}", f"{1e3 * functional:.2f}",

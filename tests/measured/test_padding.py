@@ -18,10 +18,7 @@ WIDTHS = (7, 12, 5, 9, 3, 11, 8, 6, 10)
 
 def drawn(widths, seed=0, bias=0.0):
     rng = np.random.default_rng(seed)
-    weights = [
-        (rng.normal(size=(o, i)) / i**0.5).astype(np.float32)
-        for i, o in pairwise(widths)
-    ]
+    weights = [(rng.normal(size=(o, i)) / i**0.5).astype(np.float32) for i, o in pairwise(widths)]
     biases = [np.full(len(w), bias, np.float32) for w in weights]
     return weights, biases
 

@@ -11,10 +11,11 @@ from gradchain import initializers
 from gradchain._errors import UsageError
 from gradchain.experiments.shifted import activation_of
 from gradchain.training.blocks import HEADS, NORMS, Design
+from gradchain.training.deep import BLOCK
 from gradchain.training.optimizers import CLIPS, constants
 from gradchain.training.program import CHUNK
 
-SLOTS = (9, 29, 49, 99)
+SLOTS = (9, 30, 50, 100)
 SKIPS = ("none", "residual", "residual_zero")
 TASKS = ("moons", "circles", "spirals", "clusters", "linear_teacher")
 LARGEST = {"depth": 100, "units": 512, "epochs": 100_000, "seeds": 100_000}
@@ -136,6 +137,8 @@ class Setting:
             The design, with room for the next standard depth.
         """
         room = max(self.slots, 0) if self.slots else next(s for s in SLOTS if s >= self.depth - 1)
+        if room > BLOCK:  # so many are updated at a time
+            room = -(-room // BLOCK) * BLOCK
         return Design(
             activation_of(self.activation),
             inputs,

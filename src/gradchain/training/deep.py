@@ -22,6 +22,9 @@ from jax import lax
 from gradchain.initializers import Initializer
 from gradchain.training.blocks import NORM_MEMORY, Batch, Design, block, dense, head
 
+# Slots that an optimizer updates at a time; more slots than this are a multiple of it.
+BLOCK = 10
+
 
 class Found(NamedTuple):
     """What one pass gives: mean loss, how many points are right, gradients, batch norm's memory."""
@@ -235,6 +238,50 @@ def backward(
     (gradient,) = back(dh)
     carry, _ = visit(carry, 0, gradient, dh)
     return loss, right, carry
+
+
+Update = Callable[[Any, Any, Any], tuple[Any, Any]]
+
+
+def updated(
+    design: Design, params: dict, state: dict, found: Any, depth: jax.Array, update: Update
+) -> tuple[dict, dict]:
+    """Update the layers that exist, block of slots by block of slots.
+
+    An update of all slots costs as much as ten layers' gradients if most of the slots are empty; one
+    layer after another costs its many small steps.
+
+    Args:
+        design: the design.
+        params: as `draw` gives them.
+        state: the optimizer's state, one for each of "first", "hidden" (stacked) and "last".
+        found: gradients, as the parameters.
+        depth: number of hidden layers, may be traced.
+        update: (gradient of a layer, its state, its parameters) -> (new parameters, new state).
+
+    Returns:
+        (new parameters, new state).
+    """
+    new, moved = {}, {}
+    for part in ("first", "last"):
+        new[part], moved[part] = update(found[part], state[part], params[part])
+    hidden = params["hidden"], state["hidden"]
+    size = BLOCK if design.slots % BLOCK == 0 else max(design.slots, 1)
+
+    def block_of(number: jax.Array, hidden: tuple) -> tuple:
+        def cut(a: jax.Array) -> jax.Array:
+            return lax.dynamic_slice_in_dim(a, number * size, size)
+
+        gradient, (own, kept) = jax.tree.map(cut, (found["hidden"], hidden))
+        return jax.tree.map(
+            lambda a, v: lax.dynamic_update_slice_in_dim(a, v, number * size, 0),
+            hidden,
+            jax.vmap(update)(gradient, kept, own),
+        )
+
+    if design.slots:
+        hidden = lax.fori_loop(0, (depth + size - 2) // size, block_of, hidden)
+    return new | {"hidden": hidden[0]}, moved | {"hidden": hidden[1]}
 
 
 def gradients(design: Design, params: dict, depth: jax.Array, batch: Batch, memory: Any) -> Found:
