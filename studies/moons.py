@@ -39,7 +39,7 @@ class Config:
     depths: tuple[int, ...] = field(
         default=(1, 2, 3, 5, 7, 10, 15, 20, 30), metadata={"help": "Numbers of hidden layers."}
     )
-    seeds: int = field(default=256, metadata={"help": "Networks a cell."})
+    seeds: int = field(default=224, metadata={"help": "Networks a cell."})
     notes_seeds: int = field(default=1000, metadata={"help": "Networks of the notes' three cells."})
     stuck_seeds: int = field(default=64, metadata={"help": "Networks that are trained for longer."})
     longer: int = field(default=10, metadata={"help": "How many times as long."})

@@ -21,7 +21,7 @@ STARTS = ("undecided", "wrong")
 class Config:
     """How many networks, how long."""
 
-    seeds: int = field(default=224, metadata={"help": "Networks of each output."})
+    seeds: int = field(default=128, metadata={"help": "Networks of each output."})
     epochs: int = field(default=100, metadata={"help": "Epochs of training."})
     heads: tuple[str, ...] = field(default=HEADS, metadata={"help": "Outputs to train with."})
 

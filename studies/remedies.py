@@ -27,7 +27,7 @@ class Config:
     """How deep, how many networks, which remedies."""
 
     depths: tuple[int, ...] = field(default=(10, 20, 50), metadata={"help": "Hidden layers."})
-    seeds: int = field(default=64, metadata={"help": "Networks a remedy and depth."})
+    seeds: int = field(default=32, metadata={"help": "Networks a remedy and depth."})
     epochs: int = field(default=100, metadata={"help": "Length of the training."})
     include: tuple[str, ...] = field(default=STEMS, metadata={"help": "Remedies to compare."})
 

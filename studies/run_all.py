@@ -2,13 +2,15 @@
 
     python studies/run_all.py [--scale smoke|lecture|paper] [--out DIR] [--seed N] [--only NAME ...]
 
-Each study runs in a process of its own, one after the other; if one fails, the others still run. A
-study that is up to date is not started at all. Exit code: 0 if all is well, 130 if it was stopped,
-else 1.
+Each study runs in a process of its own, as many at a time as there are cores (`--jobs`), the longest
+first; if one fails, the others still run. A study that is up to date is not started at all. The
+numbers do not depend on the number of jobs. Exit code: 0 if all is well, 130 if it was stopped, else 1.
 """
 
+import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
@@ -20,9 +22,9 @@ from gradchain.report import Expected, build
 from gradchain.study import Stopped, Study, UsageError, check_seed, default_out, guarded, status
 
 # Their numbers are not published yet: each runs by its own script, or by `--only NAME`.
-IN_PREPARATION = frozenset(
-    "moons optimizers remedies normalization_in_training output_layer mixed_precision recognise".split()
-)
+IN_PREPARATION: frozenset[str] = frozenset()
+# What takes longest begins first, so that no core is left waiting for it at the end.
+LONGEST = ("moons", "remedies", "jacobian_chain", "normalization_in_training", "recognise")
 HERE = Path(__file__).resolve().parent
 Scale = Literal["smoke", "lecture", "paper"]
 app = App(name="python studies/run_all.py", version_flags=[])
@@ -51,34 +53,46 @@ def run_all(
     scale: str,
     seed: int,
     fresh: bool,
+    jobs: int,
     say: Callable[[str], None],
 ) -> dict[str, int]:
     """Run what is not up to date, each study in its own process, and return the exit codes."""
     codes: dict[str, int] = {}
-    for number, study in enumerate(studies, 1):
-        where = f"[{number}/{len(studies)}] {study.name}"
+    waiting: list[Study] = []
+    for study in studies:
         if not fresh and status(study, out, scale, seed) == "current":
-            say(f"{where}: up to date")
+            say(f"{study.name}: up to date")
             codes[study.name] = 0
-            continue
-        say(f"{where}: {study.title}")
-        words = [sys.executable, str(study.script), "--scale", scale, "--out", str(out)]
-        words += ["--seed", str(seed), *(["--fresh"] if fresh else [])]
-        codes[study.name] = _in_own_process(words)
-        if codes[study.name] == 130:
-            raise Stopped("stopped; what was computed is kept; the same command continues")
+        else:
+            waiting.append(study)
+    waiting.sort(key=lambda study: LONGEST.index(study.name) if study.name in LONGEST else 99)
+    total, running = len(waiting), {}
+    try:
+        while waiting or running:
+            while waiting and len(running) < jobs:
+                study = waiting.pop(0)
+                say(f"[{total - len(waiting)}/{total}] {study.name}: {study.title}")
+                words = [sys.executable, str(study.script), "--scale", scale, "--out", str(out)]
+                words += ["--seed", str(seed), *(["--fresh"] if fresh else [])]
+                running[study.name] = subprocess.Popen(words, env=_surroundings(jobs))
+            for name in [name for name, process in running.items() if process.poll() is not None]:
+                codes[name] = running.pop(name).returncode
+                if codes[name] == 130:
+                    raise Stopped("stopped; what was computed is kept; the same command continues")
+            time.sleep(0.02)
+    finally:
+        # Ctrl-C reached the studies too; a signal sent to this process alone did not.
+        for process in running.values():
+            process.terminate()
+        for process in running.values():
+            process.wait()
     return codes
 
 
-def _in_own_process(words: list[str]) -> int:
-    process = subprocess.Popen(words)
-    try:
-        return process.wait()
-    except KeyboardInterrupt:
-        # Ctrl-C reached the study too; a signal sent to this process alone did not.
-        process.terminate()
-        process.wait()
-        return 130
+def _surroundings(jobs: int) -> dict[str, str]:
+    """Return the environment of a study: its share of the cores as devices, unless the user chose."""
+    share = max(1, (os.cpu_count() or 1) // jobs)
+    return {"JAX_NUM_CPU_DEVICES": str(share)} | dict(os.environ)
 
 
 @app.default
@@ -89,6 +103,7 @@ def command(
     seed: int = 0,
     only: Annotated[tuple[str, ...], Parameter(consume_multiple=True, negative=())] = (),
     fresh: Annotated[bool, Parameter(negative=())] = False,
+    jobs: int = 0,
 ) -> int:
     """Run every study, then put what they found on one page.
 
@@ -98,6 +113,7 @@ def command(
         seed: the seed of every random draw.
         only: names of the studies to run; the others are not touched.
         fresh: move older results aside and start anew.
+        jobs: studies at a time; one a core, at most four, if 0.
 
     Returns:
         The exit code.
@@ -106,6 +122,9 @@ def command(
 
     def work(say: Callable[[str], None]) -> None:
         check_seed(seed)
+        if not 0 <= jobs <= 64:
+            raise UsageError(f"jobs {jobs}: expected 1 to 64, or 0 for one a core")
+        at_once = jobs or min(os.cpu_count() or 1, 4)
         studies = find_studies()
         known = [study.name for study in studies]
         unknown = [name for name in only if name not in known]
@@ -115,7 +134,7 @@ def command(
         ready = [study.name for study in studies if study.name not in IN_PREPARATION]
         chosen = [study for study in studies if study.name in (only or ready)]
         try:
-            codes.update(run_all(chosen, folder, scale, seed, fresh, say))
+            codes.update(run_all(chosen, folder, scale, seed, fresh, at_once, say))
         finally:
             expected = [_expected(study, folder, scale, seed) for study in studies]
             # What nobody asked for is not reported as missing.

@@ -37,7 +37,11 @@ TARGETS = {  # name: (files, tests, whether every test runs for every function o
     "activations": (["activations/*.py"], ["tests/activations"], True),
     "predicted_bounds": (["predicted/bounds.py"], ["tests/predicted/test_bounds.py"], True),
     "bridge_bounds": (["bridge/bounds.py"], ["tests/bridge/test_bounds.py"], True),
-    "jacobian": (["measured/jacobian.py"], ["tests/measured/test_jacobian.py"], True),
+    "jacobian": (
+        ["measured/jacobian.py"],
+        ["tests/measured/test_jacobian.py", "tests/measured/test_jacobian_parts.py"],
+        True,
+    ),
 }
 FOLDERS = ["src", "tests", "studies", "tools", "benchmarks", "proofs", "constraints"]
 PRELOADED = (

@@ -14,6 +14,11 @@ def hat(x):
     return jnp.maximum(1 - jnp.abs(x), 0)
 
 
+def uphill(x):
+    """Minus the slope of `hat`."""
+    return jnp.where(jnp.abs(x) < 1, jnp.sign(x), 0)
+
+
 def test_four_lines_add_an_activation():
     softish = activations.from_function(
         "softish", lambda x: x / jnp.sqrt(1 + x * x),
@@ -54,17 +59,25 @@ def test_the_same_name_with_another_function_is_another_activation():
     [
         (hat, {}, "jumps from 0.0 to 1.0 at x = -1.0"),
         (hat, {"kinks": (-1, 0, 1), "derivative_sup": 0.5}, "derivative_sup of mine is 0.5"),
+        (lambda x: jnp.where(x < -100, 3 * x, x), {"derivative_sup": 1}, "(-128.0)| = 3.0"),
+        (lambda x: jnp.where(x > 100, -3 * x, x), {"derivative_sup": 1}, "(128.0)| = 3.0"),
+        (hat, {"kinks": (-1, 0, 1), "derivative": uphill}, "autodiff of fn gives"),
         (jnp.tanh, {"derivative": lambda x: 1 - jnp.tanh(x)}, "autodiff of fn gives"),
         (jnp.tanh, {"derivative": lambda x: jnp.sum(x)}, "derivative of mine turned float32"),
-        (jnp.tanh, {"derivative": 1.0}, "expected a function"),
+        (jnp.tanh, {"derivative": 1.0}, "derivative of mine is 1.0, expected a function"),
         (jnp.tanh, {"derivative_sup": float("nan")}, "expected a finite number >= 0"),
         (jnp.tanh, {"derivative_sup": -1}, "expected a finite number >= 0"),
         (jnp.tanh, {"kinks": (float("inf"),)}, "expected a tuple of finite numbers"),
         (jnp.log, {}, "is nan at x"),
+        (jnp.tanh, {"derivative": jnp.log}, "phi' of mine is nan at x = -7.98"),
         (lambda x: jnp.sqrt(jnp.abs(x)), {"kinks": (0,)}, "phi' of mine is inf at x = 0.0"),
         (lambda x: x - jnp.mean(x), {}, "mixes entries"),
-        (lambda x: jnp.sum(x), {}, "keeps shape and dtype"),
-        (lambda x: (x > 0).astype(jnp.int32), {}, "keeps shape and dtype"),
+        (
+            lambda x: jnp.sum(x),
+            {},
+            "fn of mine turned float32 of shape (2, 3) into float32 of shape ()",
+        ),
+        (lambda x: (x > 0).astype(jnp.int32), {}, "into int32 of shape ()"),
         (lambda x: x if x > 0 else 0 * x, {}, "jnp.where"),
         (lambda x: jnp.asarray(np.tanh(x)), {}, "jnp functions"),
         (lambda x: 1 / {}["missing"], {}, "KeyError"),
@@ -99,3 +112,52 @@ def test_an_own_activation_says_where_its_slope_at_a_kink_comes_from():
     assert auto.convention == "what autodiff gives"
     told = activations.from_function("line", lambda x: 2 * x, derivative=lambda x: 0 * x + 2)
     assert told.convention == "what derivative gives"
+
+
+@pytest.mark.parametrize("kink", [-1.0, 0.5])
+def test_the_slope_at_a_declared_kink_is_the_users_own_choice(kink):
+    # Autodiff of a maximum gives 1/2 where both are equal, which need not be the user's convention.
+    kink = float(np.float32(kink + 0.0123))
+    ramp = activations.from_function(
+        "ramp",
+        lambda x: jnp.maximum(x - jnp.float32(kink), 0),
+        derivative=lambda x: (x > jnp.float32(kink)).astype(x.dtype),
+        kinks=(kink,),
+        derivative_sup=1.0,
+    )
+    assert (ramp.kinks, ramp.kink_slopes) == ((kink,), (0.0,))
+
+
+def test_a_continuous_slope_that_rises_steeply_is_not_taken_for_a_jump():
+    # phi' = sign(x) |x|^(1/8) is continuous, and vertical at 0.
+    power = activations.from_function(
+        "power",
+        lambda x: jnp.abs(x) ** 1.125 / 1.125,
+        derivative=lambda x: jnp.sign(x) * jnp.abs(x) ** 0.125,
+    )
+    assert power.kinks == ()
+
+
+def test_the_rounding_noise_of_a_steep_slope_is_not_taken_for_a_jump():
+    def noisy(x):
+        return 1e4 * (1 + x / 3) - 1e4 * (x / 3)  # 10 000 up to a few ulp of 27 000
+
+    steep = activations.from_function("steep", lambda x: 1e4 * x, derivative=noisy)
+    assert steep.kinks == ()
+
+
+def test_a_function_without_a_forward_derivative_needs_one_of_its_own():
+    @jax.custom_vjp
+    def cube(x):
+        return x**3
+
+    cube.defvjp(lambda x: (x**3, x), lambda x, g: (3 * x**2 * g,))
+    with pytest.raises(ActivationError, match=r"forward mode \(TypeError\); pass derivative="):
+        activations.from_function("cube", cube)
+    told = activations.from_function("cube", cube, derivative=lambda x: 3 * x**2)
+    assert float(told.derivative(2.0)) == 12
+
+
+def test_what_is_no_function_is_refused_as_what_it_is(as_a_user):
+    with pytest.raises(ActivationError, match=r"fn of mine is 1\.0, expected a function"):
+        activations.from_function("mine", 1.0)

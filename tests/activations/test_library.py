@@ -124,7 +124,7 @@ def test_a_number_makes_the_activation_with_that_parameter():
 @pytest.mark.parametrize(
     ("text", "name"),
     [("ReLU", "relu"), ("GELU", "gelu"), ("Swish", "silu"), ("hard_swish", "hard_silu"),
-     ("LeakyReLU", "leaky_relu"), (" HardTanh ", "hard_tanh")],
+     ("LeakyReLU", "leaky_relu"), (" HardTanh ", "hard_tanh"), ("Hard_SiLU", "hard_silu")],
 )  # fmt: skip
 def test_other_spellings_are_the_same_activation(text, name):
     assert activations.get(text) is activations.get(name)
@@ -140,6 +140,7 @@ def test_a_parameter_goes_with_any_spelling():
     [
         ("sigmoyd", "nearest are sigmoid"),
         ("leaky relu", "leaky_relu"),
+        ("LEAKY-RELU", "nearest are leaky_relu, "),
         ("zzzz", "known are sigmoid"),
         ("relu(2)", "relu has no parameter"),
         ("leaky_relu(x)", "needs one number"),

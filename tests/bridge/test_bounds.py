@@ -14,7 +14,15 @@ from gradchain import activations
 from gradchain._errors import UsageError
 from gradchain.bridge.bounds import chain_bounds
 from gradchain.measured.build import concatenate, mlp, network_from_weights, residual, single
-from gradchain.measured.layers import BatchNorm, Convolution, Custom, Dense, LayerNorm
+from gradchain.measured.layers import (
+    BatchNorm,
+    Chained,
+    Convolution,
+    Custom,
+    Dense,
+    LayerNorm,
+    Stack,
+)
 
 SIZES = (3, 5, 5, 4, 4)
 # Every activation stands in one of five networks of four: five programs, where a network of one
@@ -130,6 +138,8 @@ def test_what_has_no_bound_is_refused():
     net = mlp(jax.random.key(0), 2, 3)
     with pytest.raises(UsageError, match="outside"):
         jax.jit(lambda v: chain_bounds(net, v).log_exact)(jnp.ones(3))
+    with pytest.raises(UsageError, match="outside"):
+        jax.jit(lambda n: chain_bounds(n, jnp.ones(3)).log_exact)(net)
 
 
 def diagonal(*entries):
@@ -152,6 +162,8 @@ def test_one_dense_layer_has_the_sizes_of_its_singular_values_and_slopes():
     assert close(b.slack[0], math.log(4) - b.log_exact[0], b)
     assert close(b.slack_local[0], math.log(4 * slopes.max()) - b.log_exact[0], b)
     assert b.log_slope_power.tolist() == [0.0, 0.0]
+    values = (b.log_exact, b.log_upper, b.log_upper_local, b.log_lower, b.log_slope_power)
+    assert {v.dtype.name for v in values} == {"float64"}  # sums over depth round no more
     # 8 L n eps, with one layer of side 2.
     assert b.tolerance == 8 * 1 * 2 * np.finfo(np.float32).eps
 
@@ -240,5 +252,89 @@ def test_a_refusal_says_what_to_do():
     mine = activations.from_function("mine", jnp.arctan)
     with pytest.raises(UsageError, match=r"activation mine declares no .* give derivative_sup="):
         chain_bounds(mlp(jax.random.key(0), 1, 3, mine), jnp.ones(3))
-    with pytest.raises(UsageError, match="layer custom: chain_bounds takes dense, convolution"):
+    taken = "dense, convolution, residual and normalization layers"
+    with pytest.raises(UsageError, match=f"layer custom: chain_bounds takes {taken}"):
         chain_bounds(single(Custom(flip), jnp.float32(1)), jnp.ones(3))
+
+
+TALL = np.vstack([diagonal(4, 2), np.zeros((1, 2), np.float32)])
+WIDE = np.hstack([diagonal(3, 5), np.zeros((2, 1), np.float32)])
+
+
+def one_layer(weights, names):
+    """Dense layers after each other as one layer of a network."""
+    layers = tuple(Dense(activations.get(name)) for name in names)
+    return single(Chained(layers), tuple({"weight": jnp.asarray(w)} for w in weights))
+
+
+def test_layers_in_a_row_multiply_their_sizes_each_at_its_own_state():
+    x = np.array([0.5, 0.25], np.float32)
+    b = chain_bounds(one_layer([diagonal(4, 2), diagonal(2, 1)], ("tanh", "sigmoid")), x)
+    first = np.tanh([2.0, 0.5])
+    second = 1 / (1 + np.exp(-first * [2, 1]))
+    slopes, outer = 1 - first**2, second * (1 - second)
+    assert close(b.log_upper[0], math.log(4 * 2 / 4), b)
+    assert close(b.log_upper_local[0], math.log(4 * slopes.max() * 2 * outer.max()), b)
+    assert close(b.log_lower[0], math.log(2 * slopes.min() * 1 * outer.min()), b)
+    assert close(b.log_exact[0], math.log(max([4 * 2, 2 * 1] * slopes * outer)), b)
+    assert b.log_slope_power[0] == 0
+
+
+def test_layers_in_a_row_stretch_forwards_or_backwards_as_their_shapes_allow():
+    taller = np.vstack([diagonal(1, 3, 2), np.zeros((1, 3), np.float32)])
+    wider = np.hstack([diagonal(6, 3, 2), np.zeros((3, 1), np.float32)])
+    for weights, size in (
+        ([TALL, taller], 2 * 1),  # never shrinks a vector by more than its smallest stretches
+        ([wider, WIDE], 3 * 2),  # nor does its transpose
+        ([TALL, WIDE], 0),
+    ):
+        network = one_layer(weights, ("identity", "identity"))
+        b = chain_bounds(network, np.ones(weights[0].shape[1], np.float32))
+        assert close(b.log_lower[0], math.log(size) if size else -math.inf, b)
+        assert_within(b)
+
+
+def test_a_stack_has_the_sizes_of_its_layers_one_by_one():
+    x = np.array([0.5, -1.0], np.float32)
+    weights = [diagonal(2, 0.5), diagonal(1, 3), diagonal(0.25, 1)]
+    apart = chain_bounds(network_from_weights(weights, activation="tanh"), x)
+    params = {"weight": jnp.stack([jnp.asarray(w) for w in weights])}
+    b = chain_bounds(single(Stack(Dense(activations.get("tanh"))), params), x)
+    for name in ("log_exact", "log_upper", "log_upper_local"):
+        assert close(getattr(b, name)[0], getattr(apart, name)[0], apart)
+    slopes, h = 1.0, x.astype(float)
+    for w in weights:
+        h = np.tanh(w @ h)
+        slopes *= (1 - h**2).min()
+    assert close(b.log_lower[0], math.log(0.5 * 1 * 0.25 * slopes), b)
+
+
+def test_a_residual_block_of_different_layers_takes_their_product_as_its_branch():
+    for scale, low in ((0.01, 1 - 0.01 * 20), (1.0, 0)):
+        branch = network_from_weights([TALL, scale * WIDE], activation="identity")
+        b = chain_bounds(residual(branch), np.ones(2, np.float32))
+        assert close(b.log_upper[0], math.log(1 + scale * 20), b)
+        assert close(b.log_upper_local[0], math.log(1 + scale * 20), b)
+        assert close(b.log_lower[0], math.log(low) if low else -math.inf, b)
+        assert close(b.log_exact[0], math.log(1 + scale * 12), b)
+
+
+def test_layer_norm_of_several_rows_is_bounded_by_its_least_spread_row():
+    x = np.array([[1.0, 5.0, 0.0], [3.0, -1.0, 2.0], [8.0, 0.5, 1.0], [2.0, 2.5, 9.0]], np.float32)
+    gain = np.array([-3.0, 2.0, 0.5])
+    first, second = BatchNorm(), LayerNorm()
+    network = concatenate(single(first, {}), single(second, {"gain": jnp.asarray(gain, "float32")}))
+    b = chain_bounds(network, x)
+    wide = x.astype(float)
+    h = (wide - wide.mean(axis=0)) / np.sqrt(wide.var(axis=0) + first.epsilon)
+    deviation = np.sqrt(h.var(axis=1) + second.epsilon)
+    assert close(b.log_upper_local[1], math.log(3 / deviation.min()), b)
+    assert_within(b)
+
+
+def test_a_small_spread_about_a_large_mean_is_not_lost():
+    # In float32 the mean of these is off by more than their spread.
+    x = (4096 + np.array([0, 1, 1]) * 2.0**-11).astype(np.float32)
+    layer = LayerNorm(epsilon=1e-12)
+    b = chain_bounds(single(layer, {}), x)
+    assert close(b.log_upper_local[0], -math.log(2 / 9 * 2.0**-22 + 1e-12) / 2, b)

@@ -20,6 +20,7 @@ def test_an_array_is_read_and_written_entry_by_entry():
         assert isinstance(text, str)
         assert np.float32(text) == entry
     assert texts[0].tolist() == ["0.5", "-2", "0.1"]
+    assert texts[1, 1] == "0"
     assert scaled.to_fraction(jnp.zeros((0, 2))).shape == (0, 2)
     assert scaled.to_decimal(jnp.zeros((0, 2))).shape == (0, 2)
 

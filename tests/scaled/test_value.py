@@ -313,8 +313,21 @@ def test_a_product_with_a_vector_keeps_one_exponent_a_row():
 
 
 def test_an_identity_of_no_whole_size_names_the_size(as_a_user):
-    with pytest.raises(UsageError, match="size"):
+    with pytest.raises(UsageError, match=r"got size=2\.5"):
         scaled.identity(2.5)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("dtype", ["bfloat16", "float32"])
+def test_an_array_without_entries_has_norm_zero(kind, dtype):
+    size = scaled.norm(scaled.from_array(jnp.zeros((0, 3), dtype)), kind)
+    assert (size.shape, size.dtype, float(size.mantissa), int(size.exponent)) == (
+        (),
+        jnp.float32,
+        0.0,
+        0,
+    )
+    assert float(scaled.log_abs(size)) == -math.inf
 
 
 def test_rescaling_brings_every_row_to_canonical_form_by_itself():

@@ -163,3 +163,16 @@ def test_the_keras_loss_is_the_plain_one_but_for_the_clip():
 def test_a_design_that_cannot_be_built_is_refused(wrong):
     with pytest.raises(UsageError, match=next(iter(wrong))):
         blocks.Design(activations.get("relu"), **wrong)
+
+
+@pytest.mark.parametrize("shape", [(3, 5), (17, 20)])
+def test_the_product_of_a_layer_has_the_two_gradients_of_a_product(shape):
+    rng = np.random.default_rng(0)
+    weight, dz = rng.normal(size=shape), rng.normal(size=(shape[0], 7))
+    h = rng.normal(size=(shape[1], 7))
+    single = [jnp.asarray(a, jnp.float32) for a in (weight, h, dz)]
+    z, back = jax.vjp(blocks.product, *single[:2])
+    found = (z, *back(single[2]))
+    # Rounding: at most 20 terms of order 1.
+    for own, other in zip(found, (weight @ h, dz @ h.T, weight.T @ dz), strict=True):
+        np.testing.assert_allclose(own, other, rtol=0, atol=20 * 8 * 2.0**-23)

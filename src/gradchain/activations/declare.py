@@ -155,7 +155,7 @@ def _slope_of(name: str, fn: _Function, derivative: _Function | None) -> _Functi
         _check_shape(name, "derivative", derivative)
         return derivative
     try:
-        jax.eval_shape(by_autodiff, jax.ShapeDtypeStruct((2, 3), jnp.float32))
+        by_autodiff(jnp.zeros((2, 3), jnp.float32))  # traced, a custom_vjp would not refuse yet
     except Exception as error:
         raise ActivationError(
             f"JAX cannot differentiate fn of {name} in forward mode ({type(error).__name__}); "

@@ -127,12 +127,12 @@ def slowdown_result(slow: np.ndarray, fast: np.ndarray) -> Result:
         that neither reaches counts as 1.
 
     Raises:
-        UsageError: if the median is infinite.
+        UsageError: if the median is infinite, or most networks of both kinds never get there.
     """
+    neither = np.isinf(slow) & np.isinf(fast)
     with np.errstate(invalid="ignore", divide="ignore"):
-        logs = np.log10(slow) - np.log10(fast)
-    logs = np.where(np.isinf(slow) & np.isinf(fast), 0.0, logs)
-    if np.isposinf(np.sort(logs)[len(logs) // 2]):
+        logs = np.where(neither, 0.0, np.log10(slow) - np.log10(fast))
+    if np.isposinf(np.sort(logs)[len(logs) // 2]) or 2 * np.count_nonzero(neither) > len(logs):
         raise UsageError("more than half of the networks of the first kind never get there")
     return statistics.median(np.where(np.isposinf(logs), 300.0, logs).tolist())
 

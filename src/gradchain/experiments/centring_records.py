@@ -7,7 +7,6 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from gradchain._errors import UsageError
 from gradchain.experiments import centring, lab_numbers
 from gradchain.experiments.grids import tag
 from gradchain.experiments.lab_numbers import number
@@ -18,6 +17,8 @@ from gradchain.registry.record import How, Number
 
 _HOME = "gradchain.experiments.centring"
 _NAMES = {"sigmoid": "sigmoid", "shifted_sigmoid": "sigmoid - 1/2", "tanh": "tanh"}
+# Share of networks that may never get there.
+_NEVER = 0.25
 _START = {
     "sign_first": (
         "in the first hidden layer a share of {value} of the pairs (unit, point) has gradients of one "
@@ -127,6 +128,32 @@ def reached_number(stem: str, arrays: Kept, setting: Setting, seed: int) -> Numb
     )
 
 
+def loss_number(stem: str, arrays: Kept, setting: Setting, seed: int) -> Number:
+    """Make the median loss after training.
+
+    Args:
+        stem: first segments of the key.
+        arrays: as from `grids.one`.
+        setting: the setting.
+        seed: seed of the draws.
+
+    Returns:
+        The number.
+    """
+    rate = dict(setting.values)["learning_rate"]
+    words = _networks(setting)
+    return number(
+        f"{stem}.{segment(setting.activation)}.loss",
+        arrays,
+        setting,
+        seed,
+        "loss",
+        f"After {setting.epochs} epochs at the learning rate {rate:g} the loss of {words} is {{value}} "
+        "(median).",
+        **_said([setting], len(arrays["final_loss"])),
+    )
+
+
 def slowdown_number(
     key: str, slow: tuple[Kept, Setting], fast: tuple[Kept, Setting], seed: int
 ) -> list[Number]:
@@ -139,12 +166,13 @@ def slowdown_number(
         seed: seed of the draws.
 
     Returns:
-        The number; none where most networks of the first kind never get there.
+        The number; none where too few networks get there.
     """
-    try:
-        result = centring.slowdown_result(slow[0]["epochs_to_95"], fast[0]["epochs_to_95"])
-    except UsageError:
+    never = np.isinf(slow[0]["epochs_to_95"])
+    # With more of them the interval would have no upper end.
+    if np.mean(never) > _NEVER:
         return []
+    result = centring.slowdown_result(slow[0]["epochs_to_95"], fast[0]["epochs_to_95"])
     texts = [lab_numbers.text_of(setting) for _, setting in (slow, fast)]
     seeds = len(slow[0]["epochs_to_95"])
     how = How.of(f"{_HOME}.slowdown", slow=texts[0], fast=texts[1], seeds=seeds, seed=seed)

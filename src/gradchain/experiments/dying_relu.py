@@ -35,7 +35,8 @@ def _stem(setting: Setting) -> str:
 
 
 def _nets(setting: Setting) -> str:
-    return f"{setting.activation.replace('_', ' ')} networks of {setting.depth} hidden layers"
+    layers = "hidden layer" + "s" * (setting.depth > 1)
+    return f"{setting.activation.replace('_', ' ')} networks of {setting.depth} {layers}"
 
 
 def rate_numbers(arrays: Kept, setting: Setting, rate: float, seed: int) -> list[Number]:
@@ -83,6 +84,7 @@ def state_numbers(arrays: Kept, setting: Setting, seed: int, key: str, words: st
         Two numbers.
     """
     said = _said(setting, arrays, seed)
+    nets = f"{_nets(setting)} {words}".rstrip()
     made = []
     for when, measure, text in (
         ("start", "dead_start", "Before training"),
@@ -91,7 +93,7 @@ def state_numbers(arrays: Kept, setting: Setting, seed: int, key: str, words: st
         made.append(
             number(
                 f"{_stem(setting)}.{key}.{when}", arrays, setting, seed, measure,
-                f"{text} a share of {{value}} of the units in {_nets(setting)} {words} is dead.",
+                f"{text} a share of {{value}} of the units in {nets} is dead.",
                 **said,
             )
         )  # fmt: skip

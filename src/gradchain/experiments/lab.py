@@ -160,10 +160,12 @@ def use_all_cores(count: int | None = None) -> None:
     """Give JAX one CPU device a core, if it has not started; numbers do not depend on it.
 
     Args:
-        count: how many devices; the number of cores if not given.
+        count: how many devices; if not given, as many as JAX_NUM_CPU_DEVICES says, or cores.
     """
     import os
 
+    if count is None and os.environ.get("JAX_NUM_CPU_DEVICES"):
+        return  # JAX reads it by itself
     try:
         jax.config.update("jax_num_cpu_devices", count or min(os.cpu_count() or 1, 8))
     except RuntimeError:

@@ -85,7 +85,7 @@ class Chain:
 
     @property
     def tolerance(self) -> float:
-        """How far a logarithm may be off through rounding: 4 L n eps, n the largest side met."""
+        """How far a logarithm may be off by rounding: 4 L n eps, n the longer side of `jacobian`."""
         eps = float(jnp.finfo(self.norms.dtype).eps)
         return 4 * max(self.depth, 1) * max(self.jacobian.shape[-2:]) * eps
 

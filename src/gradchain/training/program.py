@@ -9,6 +9,7 @@ A program trains a segment of `EPOCHS` epochs at a call; depth, constants of the
 thresholds are data. Between segments the host may look at the networks (`telemetry`), stop, or go on.
 """
 
+from dataclasses import replace
 from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
@@ -18,6 +19,7 @@ import numpy as np
 from jax import lax
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
+from gradchain.activations import identity
 from gradchain.initializers import Initializer
 from gradchain.training.blocks import Batch, Design, dense, head
 from gradchain.training.deep import (
@@ -138,9 +140,14 @@ class Start(NamedTuple):
     gain: Any
 
 
-@lru_cache(maxsize=64)
+def _shapes_of(design: Design) -> Design:
+    """Return the design with what the shapes of its parameters do not depend on left at one value."""
+    plain = design if design.activation.trainable else replace(design, activation=identity)
+    return replace(plain, head="linear_mse")
+
+
 def starter(design: Design, law: Initializer, unit_variance: bool, grid: Mesh) -> Any:
-    """Compile what draws chunks of networks.
+    """Compile what draws chunks of networks; designs with equal shapes share it.
 
     Args:
         design: the design.
@@ -152,6 +159,12 @@ def starter(design: Design, law: Initializer, unit_variance: bool, grid: Mesh) -
     Returns:
         (keys (devices, 32), depth, `Start`, inputs) -> parameters.
     """
+    # Unit variances are those of the activation's own states.
+    return _starter(design if unit_variance else _shapes_of(design), law, unit_variance, grid)
+
+
+@lru_cache(maxsize=64)
+def _starter(design: Design, law: Initializer, unit_variance: bool, grid: Mesh) -> Any:
     law = without_lapack(law)
 
     def one(key: jax.Array, depth: jax.Array, how: Start, inputs: jax.Array) -> dict:
@@ -173,9 +186,8 @@ def _optimizer(plan: Plan, knobs: Knobs) -> Any:
     return build(plan.family, knobs.constants, plan.clip, knobs.limit)
 
 
-@lru_cache(maxsize=64)
 def beginner(plan: Plan, grid: Mesh) -> Any:
-    """Compile what sets up the optimizers.
+    """Compile what sets up the optimizers; plans with equal shapes share it.
 
     Args:
         plan: the plan.
@@ -184,7 +196,11 @@ def beginner(plan: Plan, grid: Mesh) -> Any:
     Returns:
         (keys, parameters, knobs) -> `Networks` that have taken no step.
     """
+    return _beginner(Plan(_shapes_of(plan.design), plan.family, plan.clip), grid)
 
+
+@lru_cache(maxsize=64)
+def _beginner(plan: Plan, grid: Mesh) -> Any:
     def one(key: jax.Array, params: Any, knobs: Knobs) -> Networks:
         with jax.numpy_dtype_promotion("standard"):
             init = _optimizer(plan, knobs).init
