@@ -28,7 +28,7 @@ class Config:
 
     optimizers: tuple[str, ...] = field(default=EVERY, metadata={"help": "Names of optimizers."})
     depths: tuple[int, ...] = field(default=(7, DEEP), metadata={"help": "Hidden layers."})
-    seeds: int = field(default=128, metadata={"help": "Networks a cell."})
+    seeds: int = field(default=224, metadata={"help": "Networks a cell."})
     epochs: int = field(default=100, metadata={"help": "Epochs."})
 
     def __post_init__(self) -> None:

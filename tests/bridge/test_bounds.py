@@ -139,7 +139,7 @@ def test_what_has_no_bound_is_refused():
     with pytest.raises(UsageError, match="outside"):
         jax.jit(lambda v: chain_bounds(net, v).log_exact)(jnp.ones(3))
     with pytest.raises(UsageError, match="outside"):
-        jax.jit(lambda n: chain_bounds(n, jnp.ones(3)).log_exact)(net)
+        jax.jit(lambda n: chain_bounds(n, np.ones(3, np.float32)).log_exact)(net)
 
 
 def diagonal(*entries):
@@ -317,6 +317,15 @@ def test_a_residual_block_of_different_layers_takes_their_product_as_its_branch(
         assert close(b.log_upper_local[0], math.log(1 + scale * 20), b)
         assert close(b.log_lower[0], math.log(low) if low else -math.inf, b)
         assert close(b.log_exact[0], math.log(1 + scale * 12), b)
+
+
+def test_a_residual_branch_of_huge_layers_that_cancel_leaves_the_skip_alone():
+    # Norms multiply to 1e360, past every float, while the branch itself is zero.
+    branch = network_from_weights([diagonal(1e30, 0), diagonal(0, 1e30)] * 6, activation="identity")
+    b = chain_bounds(residual(branch), np.ones(2, np.float32))
+    assert close(b.log_upper[0], 360 * math.log(10), b)
+    assert close(b.log_exact[0], 0, b)
+    assert b.log_lower[0] == -math.inf
 
 
 def test_layer_norm_of_several_rows_is_bounded_by_its_least_spread_row():
