@@ -14,7 +14,7 @@ import numpy as np
 
 from gradchain import initializers
 from gradchain._errors import UsageError
-from gradchain.experiments.lab import Layer, Points, _keys, _layers, points_of
+from gradchain.experiments.lab import Layer, Points, _layers, network_keys, points_of
 from gradchain.experiments.setting import Setting
 from gradchain.training import program
 
@@ -77,7 +77,7 @@ def weights(setting: Setting, seeds: int, seed: int) -> list[Layer]:
     parts = []
     for first in range(0, seeds, size):
         number = (np.arange(size) + first).astype(np.uint32).reshape(grid.size, setting.chunk)
-        drawn = start(_keys(seed)(program.placed(number, grid, True)), depth, how, x)
+        drawn = start(network_keys(seed, program.placed(number, grid, True)), depth, how, x)
         parts.append(program.gathered(drawn, grid))
     whole = jax.tree.map(lambda *a: np.concatenate(a)[:seeds].astype(np.float64), *parts)
     return _layers(whole, setting.depth)

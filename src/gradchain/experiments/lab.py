@@ -8,7 +8,8 @@ Cost: about 10 ms a network of 10 layers and 100 epochs on two cores, after 5 to
 the first setting of a kind.
 """
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -231,7 +232,7 @@ def _train_chunks(
     """Train one chunk a device, from chunk number `first` on."""
     number = (np.arange(grid.size * setting.chunk) + first * setting.chunk).astype(np.uint32)
     number = program.placed(number.reshape(grid.size, setting.chunk), grid, True)
-    keys = _keys(seed)(number)
+    keys = network_keys(seed, number)
     depth, scale = np.int32(setting.depth), np.float32(setting.scale)
     gain = np.float32(0.0 if setting.skip == "residual_zero" else 1.0)
     values = {
@@ -286,9 +287,25 @@ def _last_bias(setting: Setting, outputs: int) -> np.ndarray:
     return np.full(outputs, setting.last_bias, np.float32)
 
 
-def _keys(seed: int | jax.Array) -> Any:
+def network_keys(seed: int | jax.Array, number: jax.Array) -> jax.Array:
+    """Return the random key of each network of an experiment.
+
+    Args:
+        seed: seed of the draws, a whole number or a JAX random key.
+        number: (devices, chunk) numbers of networks.
+
+    Returns:
+        (devices, chunk) keys.
+    """
     key = jax.random.key(seed) if isinstance(seed, int) else seed
-    return jax.jit(jax.vmap(jax.vmap(lambda number: program.network_key(key, number))))
+    return _keys(np.asarray(jax.random.key_data(key)), number, jax.random.key_impl(key))
+
+
+@partial(jax.jit, static_argnames="kind")
+def _keys(data: jax.Array, number: jax.Array, kind: Hashable) -> jax.Array:
+    # Plain words go in: they are the same in all processes.
+    key = jax.random.wrap_key_data(data, impl=kind)
+    return jax.vmap(jax.vmap(lambda own: program.network_key(key, own)))(number)
 
 
 def _outcome(
