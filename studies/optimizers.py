@@ -229,7 +229,12 @@ def _hidden(config: Config, results: Results):
     from gradchain.figures.optimizers import draw_hidden
 
     names = config.optimizers
-    percent = [_log10(results[f"{name}_d{DEEP}"]["percent_median"][:, 0]) for name in names]
+    percent = {
+        f"{depth} hidden layers": [
+            _log10(results[f"{name}_d{depth}"]["percent_median"][:, 0]) for name in names
+        ]
+        for depth in config.depths
+    }
     losses = {
         f"{depth} hidden layers": [results[f"{name}_d{depth}"]["final_loss"] for name in names]
         for depth in config.depths

@@ -127,7 +127,7 @@ def _seen(config: Config, found) -> list[str]:
     if stuck:
         names = ", ".join(f"{_full(r)} ({found.cite(r, mid, 'ratio')})" for r in stuck)
         said.append(
-            f"Hardly better than guessing at {mid} layers stay {names}; in brackets the gradient "
+            f"Hardly better than guessing, or worse, at {mid} layers are {names}; in brackets the gradient "
             "ratio at the start."
         )
         near = [r for r in stuck if abs(found.middle(r.slug, mid, "start")[1]) < 1]
@@ -135,7 +135,7 @@ def _seen(config: Config, found) -> list[str]:
             said.append(
                 "A gradient ratio near 1 is not enough: "
                 + ", ".join(f"{_full(r)} {found.cite(r, mid, 'ratio')}" for r in near)
-                + " and the loss stays that of guessing all the same."
+                + " and the loss is that of guessing, or worse, all the same."
             )
     deep = config.depths[-1]
     ends = {
@@ -152,8 +152,8 @@ def _seen(config: Config, found) -> list[str]:
         stem = f"remedies.reluhe.depth{mid}"
         said.append(
             f"ReLU and He together, {mid} layers: ReLU changes the final loss by "
-            f"{{{stem}.loss.relu}} decades, He by {{{stem}.loss.fix}}; He does "
-            f"{{{stem}.loss.interaction}} decades more in ReLU networks than in sigmoid networks. The "
+            f"{{{stem}.loss.relu}} decades, He by {{{stem}.loss.fix}}; He's effect in ReLU networks less that in "
+            f"sigmoid networks is {{{stem}.loss.interaction}} decades. The "
             "gradient ratio at the start changes by "
             f"{{{stem}.start.relu}}, {{{stem}.start.fix}} and {{{stem}.start.interaction}}."
         )

@@ -21,8 +21,6 @@ from cyclopts import App, Parameter
 from gradchain.report import Expected, build
 from gradchain.study import Stopped, Study, UsageError, check_seed, default_out, guarded, status
 
-# Their numbers are not published yet: each runs by its own script, or by `--only NAME`.
-IN_PREPARATION: frozenset[str] = frozenset()
 # What takes longest begins first, so that no core is left waiting for it at the end.
 LONGEST = ("moons", "remedies", "jacobian_chain", "normalization_in_training", "recognise")
 HERE = Path(__file__).resolve().parent
@@ -131,15 +129,13 @@ def command(
         if unknown:
             raise UsageError(f"no study {unknown[0]!r}; expected among {', '.join(known)}")
         folder = (out or default_out(scale)).expanduser().resolve()
-        ready = [study.name for study in studies if study.name not in IN_PREPARATION]
-        chosen = [study for study in studies if study.name in (only or ready)]
+        chosen = [study for study in studies if not only or study.name in only]
         try:
             codes.update(run_all(chosen, folder, scale, seed, fresh, at_once, say))
         finally:
             expected = [_expected(study, folder, scale, seed) for study in studies]
             # What nobody asked for is not reported as missing.
-            asked = () if only else ready
-            expected = [e for e in expected if e.state != "missing" or e.name in asked]
+            expected = [e for e in expected if e.state != "missing" or not only]
             report = build(folder, expected)
         for name, code in codes.items():
             if code:

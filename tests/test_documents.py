@@ -86,3 +86,14 @@ def test_the_picture_of_the_readme_says_in_words_what_the_data_say():
         r"!\[(.*)\]\(docs/jacobian_chain.png\)", (ROOT / "README.md").read_text("utf-8")
     )
     assert shown.group(1).replace("\\[", "[").replace("\\]", "]") == alt
+
+
+def test_every_row_of_figures_in_the_readme_stands_in_the_pages_of_the_benchmarks():
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    section = text.split("## How fast, and how hard to break")[1].split("\n## ")[0]
+    quoted = [line for line in section.splitlines() if re.match(r"\| .*[0-9]", line)]
+    pages = [(ROOT / "benchmarks" / f"{name}.md").read_text(encoding="utf-8")
+             for name in ("RESULTS", "ROBUSTNESS", "MUTANTS")]  # fmt: skip
+    known = {line for page in pages for line in page.splitlines()}
+    assert len(quoted) >= 12
+    assert [line for line in quoted if line not in known] == []

@@ -293,9 +293,7 @@ def run(name, sample, only):
                 for t in times
                 if t in near or ((together or f"/{own}::" in t) and times[t] < SLOWEST)
             ]
-            # Tests that are known to reach the line first, then those of the file, each the fastest.
-            ranks = {t: 0.02 if t in near else 0.2 if f"/{own}::" in t else 1.0 for t in chosen}
-            chosen.sort(key=lambda t: times[t] * ranks[t])
+            chosen.sort(key=lambda t: times[t] * (0.2 if t in near or f"/{own}::" in t else 1.0))
             limit = 15 + 5 * sum(times[t] for t in chosen)
             original, stat = path.read_bytes(), path.stat()
             source = made(mutant)

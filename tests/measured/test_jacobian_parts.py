@@ -60,6 +60,18 @@ def test_chunks_of_a_state_with_several_axes_add_up_to_the_whole():
     np.testing.assert_allclose(parts.jacobian.to_float(), whole.jacobian.to_float(), atol=8 * EPS)
 
 
+def test_chains_of_half_floats_stay_in_their_type_whole_and_in_chunks():
+    # Halves and quarters: every product is exact, also in eight bits.
+    weights = [jnp.asarray([[0.5, 1.0], [0.25, -0.5]], "bfloat16")] * 2
+    network = network_from_weights(weights, activation="identity")
+    x = jnp.ones(2, "bfloat16")
+    for chunk in (None, 1):
+        chain = jacobian_chain(network, x, chunk=chunk)
+        assert chain.jacobian.dtype == jnp.bfloat16
+        assert chain.jacobian.to_float().tolist() == [[0.5, 0.0], [0.0, 0.5]]
+        assert abs(float(chain.log_norms[0]) - math.log(0.5) / 2) <= 4 * EPS
+
+
 def test_an_estimate_and_its_error_are_mean_and_standard_error_of_the_probed_rows():
     network, x = convolutions()
     probes = 2

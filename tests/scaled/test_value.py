@@ -272,7 +272,9 @@ def test_what_has_no_exact_value_is_refused_with_a_sentence():
         scaled.to_fraction(jnp.float32(np.nan))
     with pytest.raises(UsageError, match="outside of jit"):
         jax.jit(lambda v: scaled.to_fraction(v) and v)(jnp.float32(1))
-    with pytest.raises(UsageError, match="expected one of frobenius, spectral, max"):
+    with pytest.raises(
+        UsageError, match="got norm='nuclear', expected one of frobenius, spectral, max"
+    ):
         scaled.norm(scaled.from_array(jnp.ones(3)), "nuclear")
     with pytest.raises(ShapeError, match="needs a matrix"):
         scaled.norm(scaled.from_array(jnp.ones(3)), "spectral")

@@ -15,13 +15,16 @@ LOG_LN2 = float(np.log10(np.log(2.0)))
 
 
 def draw_hidden(
-    names: Sequence[str], percent: Sequence[np.ndarray], losses: Mapping[str, Sequence[np.ndarray]]
+    names: Sequence[str],
+    percent: Mapping[str, Sequence[np.ndarray]],
+    losses: Mapping[str, Sequence[np.ndarray]],
 ) -> Figure:
     """Draw for each optimizer how far first-layer weights moved, and beside it the final loss.
 
     Args:
         names: of the optimizers.
-        percent: for each (S,) logarithms of the median percent change of the first kernel.
+        percent: for each depth's label, for each optimizer (S,) logarithms of the median percent change
+            of the first kernel.
         losses: for each depth's label, for each optimizer (S,) losses.
 
     Returns:
@@ -30,19 +33,25 @@ def draw_hidden(
     figure, axes = new_figure(1, 2, width=16, height=8.6, share_y=True)
     left, right = axes[0]
     bottom = -4.0
-    for place, values in enumerate(percent):
-        low, middle, high = _three(np.maximum(values, bottom))
-        left.plot([low, high], [place, place], color=series(0)["color"], linewidth=7, alpha=0.45)
-        left.plot([middle], [place], color=series(0)["color"], marker="o", markersize=14)
-        if middle <= bottom:
-            left.annotate(
-                "did not move" if np.median(values) == -np.inf else "less",
-                xy=(bottom, place),
-                xytext=(14, 0),
-                textcoords="offset points",
-                va="center",
-                fontsize=17,
-            )
+    for index, columns in enumerate(percent.values()):
+        style = series(index)
+        for place, values in enumerate(columns):
+            y = place + 0.3 * (index - (len(percent) - 1) / 2)
+            low, middle, high = _three(np.maximum(values, bottom))
+            left.plot([low, high], [y, y], color=style["color"], linewidth=6, alpha=0.45)
+            left.plot(
+                [middle], [y], color=style["color"], marker=style["marker"], markersize=12,
+                linestyle="none",
+            )  # fmt: skip
+            if middle <= bottom:
+                left.annotate(
+                    "did not move" if np.median(values) == -np.inf else "less",
+                    xy=(bottom, y),
+                    xytext=(14, 0),
+                    textcoords="offset points",
+                    va="center",
+                    fontsize=15,
+                )
     left.axvline(0, color=INK, linewidth=2, linestyle=(0, (1, 1.6)))
     left.set_xlim(bottom - 0.15, 3)
     decades(left, "x")
