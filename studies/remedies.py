@@ -127,8 +127,8 @@ def _seen(config: Config, found) -> list[str]:
     if stuck:
         names = ", ".join(f"{_full(r)} ({found.cite(r, mid, 'ratio')})" for r in stuck)
         said.append(
-            f"Hardly better than guessing, or worse, at {mid} layers are {names}; in brackets the gradient "
-            "ratio at the start."
+            f"Hardly better than guessing, or worse, at {mid} layers are {names}; in brackets the "
+            "gradient ratio at the start."
         )
         near = [r for r in stuck if abs(found.middle(r.slug, mid, "start")[1]) < 1]
         if near:
@@ -152,8 +152,8 @@ def _seen(config: Config, found) -> list[str]:
         stem = f"remedies.reluhe.depth{mid}"
         said.append(
             f"ReLU and He together, {mid} layers: ReLU changes the final loss by "
-            f"{{{stem}.loss.relu}} decades, He by {{{stem}.loss.fix}}; He's effect in ReLU networks less that in "
-            f"sigmoid networks is {{{stem}.loss.interaction}} decades. The "
+            f"{{{stem}.loss.relu}} decades, He by {{{stem}.loss.fix}}; He's effect in ReLU networks "
+            f"less that in sigmoid networks is {{{stem}.loss.interaction}} decades. The "
             "gradient ratio at the start changes by "
             f"{{{stem}.start.relu}}, {{{stem}.start.fix}} and {{{stem}.start.interaction}}."
         )
