@@ -7,6 +7,7 @@ first; if one fails, the others still run. A study that is up to date is not sta
 numbers do not depend on the number of jobs. Exit code: 0 if all is well, 130 if it was stopped, else 1.
 """
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -65,6 +66,7 @@ def run_all(
             waiting.append(study)
     waiting.sort(key=lambda study: LONGEST.index(study.name) if study.name in LONGEST else 99)
     total, running = len(waiting), {}
+    shares = _shares(jobs)
     try:
         while waiting or running:
             while waiting and len(running) < jobs:
@@ -72,25 +74,46 @@ def run_all(
                 say(f"[{total - len(waiting)}/{total}] {study.name}: {study.title}")
                 words = [sys.executable, str(study.script), "--scale", scale, "--out", str(out)]
                 words += ["--seed", str(seed), *(["--fresh"] if fresh else [])]
-                running[study.name] = subprocess.Popen(words, env=_surroundings(jobs))
-            for name in [name for name, process in running.items() if process.poll() is not None]:
-                codes[name] = running.pop(name).returncode
+                share = shares.pop(0)
+                running[study.name] = _started(words, share), share
+            ended = [name for name, (process, _) in running.items() if process.poll() is not None]
+            for name in ended:
+                process, share = running.pop(name)
+                codes[name] = process.returncode
+                shares.append(share)
                 if codes[name] == 130:
                     raise Stopped("stopped; what was computed is kept; the same command continues")
             time.sleep(0.02)
     finally:
         # Ctrl-C reached the studies too; a signal sent to this process alone did not.
-        for process in running.values():
+        for process, _ in running.values():
             process.terminate()
-        for process in running.values():
+        for process, _ in running.values():
             process.wait()
     return codes
 
 
-def _surroundings(jobs: int) -> dict[str, str]:
-    """Return the environment of a study: its share of the cores as devices, unless the user chose."""
-    share = max(1, (os.cpu_count() or 1) // jobs)
-    return {"JAX_NUM_CPU_DEVICES": str(share)} | dict(os.environ)
+def _shares(jobs: int) -> list[list[int]]:
+    """Divide the cores among the jobs; with more jobs than cores some share one."""
+    if not hasattr(os, "sched_getaffinity"):
+        return [[] for _ in range(jobs)]
+    cores = sorted(os.sched_getaffinity(0))
+    return [cores[job::jobs] or [cores[job % len(cores)]] for job in range(jobs)]
+
+
+def _started(words: list[str], share: list[int]) -> subprocess.Popen:
+    """Start a study on its share of the cores.
+
+    XLA makes a thread for each core that it may use; the threads of two studies on the same cores
+    would wait for each other.
+    """
+    devices = {"JAX_NUM_CPU_DEVICES": str(max(1, len(share)))}
+    process = subprocess.Popen(words, env=devices | dict(os.environ))
+    if share:
+        # It starts with Python's own imports, long before XLA asks how many cores there are.
+        with contextlib.suppress(OSError):  # it may have ended already
+            os.sched_setaffinity(process.pid, share)
+    return process
 
 
 @app.default
@@ -122,7 +145,7 @@ def command(
         check_seed(seed)
         if not 0 <= jobs <= 64:
             raise UsageError(f"jobs {jobs}: expected 1 to 64, or 0 for one a core")
-        at_once = jobs or min(os.cpu_count() or 1, 4)
+        at_once = jobs or min(len(_shares(1)[0]) or os.cpu_count() or 1, 4)
         studies = find_studies()
         known = [study.name for study in studies]
         unknown = [name for name in only if name not in known]
