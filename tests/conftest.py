@@ -5,6 +5,14 @@ import os
 # Two BLAS threads on small matrices fight with the other test worker; set before NumPy loads it.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
+# So do XLA's threads, one for each core that it may use: each worker keeps to its own.
+_WORKER = os.environ.get("PYTEST_XDIST_WORKER", "")
+if _WORKER.startswith("gw") and hasattr(os, "sched_setaffinity"):
+    _CORES = sorted(os.sched_getaffinity(0))
+    _WORKERS = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    if len(_CORES) <= _WORKERS:
+        os.sched_setaffinity(0, {_CORES[int(_WORKER[2:]) % len(_CORES)]})
+
 import hypothesis
 import jax
 import jaxtyping
