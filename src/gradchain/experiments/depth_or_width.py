@@ -63,7 +63,7 @@ def numbers(
                 seed,
                 measure,
                 f"{nets[0].upper()}{nets[1:]} {words}.",
-                conditions=lab_numbers.conditions(setting, seeds),
+                conditions=lab_numbers.conditions(setting, seeds) + ".",
                 study="depth_or_width",
                 dtype="float32",
                 tags=(setting.activation, "depth", "training"),

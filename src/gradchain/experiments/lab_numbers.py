@@ -218,9 +218,10 @@ def conditions(setting: Setting, seeds: int) -> str:
     extra += [f"bias {setting.bias:g}"] * (setting.bias != 0)
     extra += [f"arms of {setting.turns:g} turns"] * (setting.task == "spirals")
     extra += [f"last bias {setting.last_bias:g}"] * (setting.last_bias != 0)
+    layers = f"{setting.depth} hidden layer{'s' if setting.depth > 1 else ''}"
     return ", ".join([
         f"{setting.task}, {setting.points} points, {round(100 * (1 - setting.test_share))} % to "
-        f"train on; {setting.depth} hidden layers of {setting.units} {setting.activation} units",
+        f"train on; {layers} of {setting.units} {setting.activation} units",
         f"{setting.initializer}",
         *extra,
         f"{setting.optimizer} ({values}), batches of {setting.batch}, {setting.epochs} epochs; "

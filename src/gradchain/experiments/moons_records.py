@@ -191,7 +191,7 @@ class Networks:
             measure,
             statement,
             at,
-            conditions=lab_numbers.conditions(setting, self.seeds),
+            conditions=lab_numbers.conditions(setting, self.seeds) + ".",
             study="moons",
             tags=("moons", "training", setting.activation),
         )

@@ -92,10 +92,10 @@ def number(
         setting,
         seed,
         measure,
-        f"{way.label}, {setting.depth} hidden layers of {setting.activation} on two moons, "
+        f"{way.label[0].upper()}{way.label[1:]}, {setting.depth} hidden layers of {setting.activation} on two moons, "
         f"{setting.epochs} epochs: {words}.",
         way.rate if measure == "pseudo_first" else 0.0,
-        conditions=lab_numbers.conditions(setting, seeds),
+        conditions=lab_numbers.conditions(setting, seeds) + ".",
         study="optimizers",
         tags=("optimizers", "training", setting.activation, name),
     )

@@ -211,7 +211,7 @@ def trained_numbers(
             seed,
             measure,
             f"With {NAMES[head]}, {_about(setting)}, {_SAID[measure]} (median).",
-            conditions=lab_numbers.conditions(setting, seeds),
+            conditions=lab_numbers.conditions(setting, seeds) + ".",
             dtype="float32",
             study=STUDY,
             tags=("output", "loss", head),

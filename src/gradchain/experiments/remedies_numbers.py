@@ -267,7 +267,7 @@ def remedy_numbers(slug: str, arrays: Kept, setting: Setting, seed: int) -> list
         The records, of kind estimated; a median that is infinite has none.
     """
     own, found = remedies.get(slug), []
-    said = conditions(setting, len(arrays["final_loss"]))
+    said = conditions(setting, len(arrays["final_loss"])) + "."
     for what, (measure, words) in _MEASURED.items():
         statement = f"In networks {own.says}, {setting.depth} hidden layers, {words} (median)."
         if not has_median(arrays, measure):

@@ -10,6 +10,7 @@ import re
 import unicodedata
 from collections.abc import Iterator, Mapping
 from fractions import Fraction
+from functools import lru_cache
 
 from gradchain._errors import UnknownKeyError, UsageError
 from gradchain._text import shorten, significant
@@ -137,6 +138,7 @@ def fold(text: str) -> str:
     return unicodedata.normalize("NFKC", text).casefold()
 
 
+@lru_cache(maxsize=8192)
 def haystack(number: Number) -> str:
     """Collect everything of a record that a search looks through.
 

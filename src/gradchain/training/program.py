@@ -31,6 +31,7 @@ from gradchain.training.deep import (
     updated,
 )
 from gradchain.training.optimizers import build
+from gradchain.training.order import shuffled
 from gradchain.training.orthogonal import without_lapack
 from gradchain.training.telemetry import Seen, change, observe
 
@@ -240,26 +241,6 @@ def segment(plan: Plan, grid: Mesh) -> Any:
         (networks, knobs, inputs (d, n), targets (k, n)) -> (networks, `Curves`).
     """
     return _spread(partial(_train, plan), 1, grid)
-
-
-def shuffled(key: jax.Array, count: int) -> jax.Array:
-    """Draw a random order of 0 .. count - 1.
-
-    Random bits are sorted with the number in their low bits: one sort of plain whole numbers, several
-    times faster than sorting pairs. Two of them tie in the random bits with a chance of 2**-(32 - b),
-    b bits for the number: with 250 points one pair of points in 16 million has its order fixed.
-
-    Args:
-        key: a random key.
-        count: how many, at most 2**16.
-
-    Returns:
-        (count,) int32.
-    """
-    low = max(count - 1, 1).bit_length()
-    bits = jax.random.bits(key, (count,), jnp.uint32)
-    numbered = (bits >> low << low) | jnp.arange(count, dtype=jnp.uint32)
-    return (jnp.sort(numbered) & jnp.uint32(2**low - 1)).astype(jnp.int32)
 
 
 def _train(
