@@ -92,8 +92,8 @@ def number(
         setting,
         seed,
         measure,
-        f"{way.label[0].upper()}{way.label[1:]}, {setting.depth} hidden layers of {setting.activation} on two moons, "
-        f"{setting.epochs} epochs: {words}.",
+        f"{way.label[0].upper()}{way.label[1:]}, {setting.depth} hidden layers of "
+        f"{setting.activation} on two moons, {setting.epochs} epochs: {words}.",
         way.rate if measure == "pseudo_first" else 0.0,
         conditions=lab_numbers.conditions(setting, seeds) + ".",
         study="optimizers",
