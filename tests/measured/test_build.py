@@ -123,6 +123,12 @@ BAD_WEIGHTS = [
         r"got nan at index \(0, 1\) of weight 1",
     ),
     ([np.array([[1, 0]], F32)], [np.array([np.inf], F32)], NonFiniteError, "bias 1"),
+    (
+        [np.eye(2, dtype=F32), [[1.0], [2.0, 3.0]]],
+        None,
+        ShapeError,
+        "weight 2 has rows of different",
+    ),
 ]
 
 

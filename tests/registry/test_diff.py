@@ -80,3 +80,8 @@ def test_a_file_a_result_folder_and_a_folder_of_them_are_read(tmp_path):
 def test_a_folder_without_numbers_is_one_sentence(tmp_path):
     with pytest.raises(RegistryError, match=r"holds no numbers\.json"):
         open_numbers(tmp_path)
+
+
+def test_a_name_that_no_file_can_have_is_refused_in_one_sentence():
+    with pytest.raises(RegistryError, match="cannot read it"):
+        open_numbers("1" * 5000)

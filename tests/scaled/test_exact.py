@@ -79,3 +79,8 @@ def test_what_is_traced_endless_or_no_float_is_refused_with_what_was_got(read, a
         jax.jit(lambda v: read(v) and v)(jnp.float32(1))
     with pytest.raises(DtypeError, match="got a value of type str, expected a float array"):
         read("x")
+
+
+def test_digits_without_end_are_refused_at_once():
+    with pytest.raises(UsageError, match="at most 10000"):
+        scaled.to_decimal(jnp.float32(0.1), digits=10**30)

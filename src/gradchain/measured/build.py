@@ -195,7 +195,12 @@ def _check_weights(weights: list, biases: list) -> None:
     """
     before, kind = None, None
     for number, (weight, bias) in enumerate(zip(weights, biases, strict=True), start=1):
-        shape = np.shape(weight)
+        try:
+            shape = np.shape(weight)
+        except ValueError:
+            raise ShapeError(
+                f"weight {number} has rows of different lengths, expected a matrix (fan_out, fan_in)"
+            ) from None
         if len(shape) != 2 or 0 in shape:
             raise ShapeError(
                 f"weight {number} has shape {shape}, expected a non-empty matrix (fan_out, fan_in)"

@@ -66,7 +66,7 @@ def open_numbers(path: str | os.PathLike[str]) -> Registry:
         RegistryError: nothing to read there, or a damaged file.
     """
     path = Path(path)
-    if not path.is_dir():
+    if not os.path.isdir(path):  # says no of a name that no file can have, where is_dir() raises
         return read(path)
     files = [path / "numbers.json"]
     if not files[0].is_file():

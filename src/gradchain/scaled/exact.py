@@ -12,9 +12,12 @@ import numpy as np
 
 from gradchain._errors import NonFiniteError, UsageError
 from gradchain._text import form_of, significant
-from gradchain._types import float_array, is_concrete, whole_number
+from gradchain._types import float_array, in_short, is_concrete, whole_number
 from gradchain.scaled.bits import format_of
 from gradchain.scaled.value import Scaled
+
+# A float64 is written out in full with 767; nobody needs more than this.
+MOST_DIGITS = 10_000
 
 
 def _entries(value: "Scaled | jax.Array | np.ndarray") -> tuple[list[float], list[int], tuple]:
@@ -70,7 +73,7 @@ def to_decimal(value: "Scaled | jax.Array", digits: int | None = None) -> "str |
         A string for a scalar, else an object array of strings.
 
     Raises:
-        UsageError: if the value is traced, or digits is below 1.
+        UsageError: if the value is traced, or digits is below 1 or above 10 000.
         NonFiniteError: if it holds NaN or infinity.
 
     Example:
@@ -81,6 +84,8 @@ def to_decimal(value: "Scaled | jax.Array", digits: int | None = None) -> "str |
         '7.888609052210118e-31'
     """
     digits = None if digits is None else whole_number("digits", digits)
+    if digits is not None and digits > MOST_DIGITS:
+        raise UsageError(f"got digits={in_short(digits)}, expected at most {MOST_DIGITS}")
     if not isinstance(value, Scaled):
         value = float_array(value, "a value")
     exact = to_fraction(value)
