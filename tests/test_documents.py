@@ -97,3 +97,6 @@ def test_every_row_of_figures_in_the_readme_stands_in_the_pages_of_the_benchmark
     known = {line for page in pages for line in page.splitlines()}
     assert len(quoted) >= 12
     assert [line for line in quoted if line not in known] == []
+    kills = "100 of 100 ended with the same bytes in every file"
+    assert kills in section
+    assert kills in pages[1]

@@ -1,41 +1,26 @@
 """The moons study, small: what it draws, says and records belongs together."""
 
 import csv
-import importlib.util
-import sys
-from pathlib import Path
 
 import pytest
 
 from gradchain.registry import read
-from gradchain.study import UsageError, keys_in, run
-from gradchain.study.files import read_json
-
-SCRIPT = Path(__file__).parents[2] / "studies" / "moons.py"
+from gradchain.study import UsageError
 
 
 @pytest.fixture(scope="module")
-def module():
-    spec = importlib.util.spec_from_file_location("study_moons", SCRIPT)
-    loaded = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = loaded
-    spec.loader.exec_module(loaded)
-    return loaded
+def module(load_study):
+    return load_study("moons")
 
 
 @pytest.fixture(scope="module")
-def folder(module, tmp_path_factory):
-    out = tmp_path_factory.mktemp("results")
-    run(module.STUDY, scale="smoke", out=out, say=lambda text: None)
-    return out / "moons"
+def folder(run_small):
+    return run_small("moons")
 
 
-def test_sentences_tables_and_numbers_belong_together(folder):
-    summary, numbers = read_json(folder / "summary.json"), read(folder / "numbers.json")
-    said = {key for sentence in summary["seen"] for key in keys_in(sentence)}
-    assert said <= set(numbers)
+def test_sentences_tables_and_numbers_belong_together(folder, assert_belongs_together):
+    _, numbers = assert_belongs_together(folder, figures=8)
     assert {number.kind for number in numbers.values()} == {"estimated", "computed"}
-    assert len(summary["figures"]) == 8
     for key, number in numbers.items():
         if number.kind == "estimated":
             # Times are of the networks that get there, at least half.

@@ -1,42 +1,27 @@
 """The optimizers study, small: adaptive steps hide a vanished gradient, plain ones do not move."""
 
 import csv
-import importlib.util
-import sys
-from pathlib import Path
 
 import pytest
 
 from gradchain import recompute
 from gradchain.registry import read
-from gradchain.study import UsageError, keys_in, run
-from gradchain.study.files import read_json
-
-SCRIPT = Path(__file__).parents[2] / "studies" / "optimizers.py"
+from gradchain.study import UsageError
 
 
 @pytest.fixture(scope="module")
-def module():
-    spec = importlib.util.spec_from_file_location("study_optimizers", SCRIPT)
-    loaded = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = loaded
-    spec.loader.exec_module(loaded)
-    return loaded
+def module(load_study):
+    return load_study("optimizers")
 
 
 @pytest.fixture(scope="module")
-def folder(module, tmp_path_factory):
-    out = tmp_path_factory.mktemp("results")
-    run(module.STUDY, scale="smoke", out=out, say=lambda text: None)
-    return out / "optimizers"
+def folder(run_small):
+    return run_small("optimizers")
 
 
-def test_sentences_tables_and_numbers_belong_together(folder):
-    summary, numbers = read_json(folder / "summary.json"), read(folder / "numbers.json")
-    said = {key for sentence in summary["seen"] for key in keys_in(sentence)}
-    assert said <= set(numbers)
+def test_sentences_tables_and_numbers_belong_together(folder, assert_belongs_together):
+    _, numbers = assert_belongs_together(folder, figures=3)
     assert {number.kind for number in numbers.values()} == {"estimated"}
-    assert len(summary["figures"]) == 3
 
 
 def test_plain_steps_leave_the_first_layer_as_it_was_and_adaptive_ones_do_not(folder):

@@ -1,46 +1,24 @@
 """The output layer study at smoke scale: what it draws, says and records belongs together."""
 
-import importlib.util
-import sys
-from pathlib import Path
-
 import pytest
 
 from gradchain.registry import read
-from gradchain.study import UsageError, keys_in, run
-from gradchain.study.files import read_json
-
-SCRIPT = Path(__file__).parents[2] / "studies" / "output_layer.py"
+from gradchain.study import UsageError
 
 
 @pytest.fixture(scope="module")
-def module():
-    spec = importlib.util.spec_from_file_location("study_output_layer", SCRIPT)
-    loaded = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = loaded
-    spec.loader.exec_module(loaded)
-    return loaded
+def module(load_study):
+    return load_study("output_layer")
 
 
 @pytest.fixture(scope="module")
-def folder(module, tmp_path_factory):
-    out = tmp_path_factory.mktemp("results")
-    changes = {"seeds": 8, "epochs": 10}
-    run(module.STUDY, scale="smoke", out=out, changes=changes, say=lambda text: None)
-    return out / "output_layer"
+def folder(run_small):
+    return run_small("output_layer", seeds=8, epochs=10)
 
 
-def test_sentences_tables_and_numbers_belong_together(folder):
-    summary = read_json(folder / "summary.json")
-    numbers = read(folder / "numbers.json")
-    said = {key for sentence in summary["seen"] for key in keys_in(sentence)}
-    assert said <= set(numbers)
-    assert len(summary["figures"]) == 3
+def test_sentences_tables_and_numbers_belong_together(folder, assert_belongs_together):
+    _, numbers = assert_belongs_together(folder, figures=3)
     assert {key.split(".")[0] for key in numbers} == {"outputlayer"}
-    for number in numbers.values():
-        assert number.conditions
-        assert number.formula_text
-        assert number.formula_latex
 
 
 def test_a_wrong_start_silences_squared_error_on_a_sigmoid_and_leaves_the_ratio_alone(folder):

@@ -1,52 +1,33 @@
 """The remedies and normalization studies at their smallest: words, tables and numbers belong together."""
 
 import csv
-import importlib.util
-import sys
-from pathlib import Path
 
 import pytest
 
 from gradchain.registry import read
-from gradchain.study import UsageError, keys_in, run
-from gradchain.study.files import read_json
-
-STUDIES = Path(__file__).parents[2] / "studies"
-
-
-def script(name):
-    spec = importlib.util.spec_from_file_location(f"study_{name}", STUDIES / f"{name}.py")
-    loaded = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = loaded
-    spec.loader.exec_module(loaded)
-    return loaded
+from gradchain.study import UsageError
 
 
 @pytest.fixture(scope="module")
-def remedies():
-    return script("remedies")
+def remedies(load_study):
+    return load_study("remedies")
 
 
 @pytest.fixture(scope="module")
-def normalization():
-    return script("normalization_in_training")
+def normalization(load_study):
+    return load_study("normalization_in_training")
 
 
 @pytest.fixture(scope="module")
-def folder(remedies, tmp_path_factory):
-    out = tmp_path_factory.mktemp("results")
-    changes = {"depths": (4, 6), "include": ("baseline", "fewerlayers", "relu", "he")}
-    run(remedies.STUDY, scale="smoke", out=out, changes=changes, say=lambda text: None)
-    return out / "remedies"
+def folder(run_small):
+    included = ("baseline", "fewerlayers", "relu", "he")
+    return run_small("remedies", depths=(4, 6), include=included)
 
 
-def test_every_sentence_cites_numbers_that_are_there(folder):
-    summary, numbers = read_json(folder / "summary.json"), read(folder / "numbers.json")
-    said = {key for sentence in summary["seen"] for key in keys_in(sentence)}
+def test_every_sentence_cites_numbers_that_are_there(folder, assert_belongs_together):
+    said, numbers = assert_belongs_together(folder, figures=4)
     assert "remedies.baseline.depth6.loss" in said
-    assert said <= set(numbers)
     assert {"remedies.fewerlayers.depth3.cost", "remedies.reluhe.depth4.loss.relu"} <= set(numbers)
-    assert len(summary["figures"]) == 4
 
 
 def test_the_sigmoid_chain_loses_its_gradient_and_relu_keeps_it(folder):

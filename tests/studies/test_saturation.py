@@ -1,34 +1,21 @@
 """The saturation study at smoke scale: what it draws, says and records belongs together."""
 
 import csv
-import importlib.util
-import sys
-from pathlib import Path
 
 import pytest
 
 from gradchain.registry import read
-from gradchain.study import UsageError, keys_in, run
-from gradchain.study.files import read_json
-
-SCRIPT = Path(__file__).parents[2] / "studies" / "saturation.py"
+from gradchain.study import UsageError
 
 
 @pytest.fixture(scope="module")
-def module():
-    spec = importlib.util.spec_from_file_location("study_saturation", SCRIPT)
-    loaded = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = loaded
-    spec.loader.exec_module(loaded)
-    return loaded
+def module(load_study):
+    return load_study("saturation")
 
 
 @pytest.fixture(scope="module")
-def folder(module, tmp_path_factory):
-    out = tmp_path_factory.mktemp("results")
-    changes = {"widths": (3, 9), "depth": 8, "seeds": 24}
-    run(module.STUDY, scale="smoke", out=out, changes=changes, say=lambda text: None)
-    return out / "saturation"
+def folder(run_small):
+    return run_small("saturation", widths=(3, 9), depth=8, seeds=24)
 
 
 def test_the_best_scale_grows_with_the_width_and_more_gradient_passes(folder):
@@ -41,13 +28,9 @@ def test_the_best_scale_grows_with_the_width_and_more_gradient_passes(folder):
             assert low > float(numbers[f"{narrow}.{what}"].uncertainty.high)
 
 
-def test_sentences_tables_and_numbers_belong_together(folder):
-    summary = read_json(folder / "summary.json")
-    numbers = read(folder / "numbers.json")
-    said = {key for sentence in summary["seen"] for key in keys_in(sentence)}
-    assert said <= set(numbers)
+def test_sentences_tables_and_numbers_belong_together(folder, assert_belongs_together):
+    said, _ = assert_belongs_together(folder, figures=4)
     assert "saturation.sigmoid.width9.best.scale" in said
-    assert len(summary["figures"]) == 4
     with open(folder / "curves.csv", newline="") as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == 2 * 2 * 41

@@ -1,19 +1,13 @@
 """Four studies of training at their smallest: sentences, tables and numbers belong together."""
 
-import importlib.util
-import sys
-from pathlib import Path
-
 import jax
 import pytest
 
 from gradchain import recompute
 from gradchain.experiments.shapes import parameters
 from gradchain.registry import read
-from gradchain.study import UsageError, keys_in, run
-from gradchain.study.files import read_json
+from gradchain.study import UsageError
 
-STUDIES = Path(__file__).parents[2] / "studies"
 # Few programs to compile: exploding and dying_relu share one design (ReLU, room for 6 layers).
 SMALL = {
     "exploding": {"scales": (1.0, 2.0), "rates": (0.01, 1.0), "depth": 6, "seeds": 32, "epochs": 10},
@@ -34,17 +28,6 @@ WRONG = {
                        {"rates": ()}, {"depths": (1, 60)}, {"epochs": 7}],
     "centring": [{"depth": 1}, {"scales": (1.0,)}, {"adam": (0.0,)}, {"epochs": 5}, {"seeds": 4}],
 }  # fmt: skip
-_LOADED = {}
-
-
-def load(name):
-    if name not in _LOADED:
-        spec = importlib.util.spec_from_file_location(f"study_{name}", STUDIES / f"{name}.py")
-        module = importlib.util.module_from_spec(spec)
-        sys.modules[spec.name] = module
-        spec.loader.exec_module(module)
-        _LOADED[name] = module
-    return _LOADED[name]
 
 
 @pytest.fixture(scope="module")
@@ -56,24 +39,15 @@ def quickly_compiled():
 
 
 @pytest.fixture(scope="module", params=SMALL)
-def ran(request, tmp_path_factory, quickly_compiled):
-    name = request.param
-    out = tmp_path_factory.mktemp(name)
-    study = load(name).STUDY
-    run(study, scale="smoke", out=out, changes=SMALL[name], say=lambda text: None)
-    return name, out / name
+def ran(request, run_small, quickly_compiled):
+    return request.param, run_small(request.param, **SMALL[request.param])
 
 
-def test_sentences_tables_and_numbers_belong_together(ran):
+def test_sentences_tables_and_numbers_belong_together(ran, assert_belongs_together):
     name, folder = ran
-    summary, numbers = read_json(folder / "summary.json"), read(folder / "numbers.json")
-    said = {key for sentence in summary["seen"] for key in keys_in(sentence)}
-    assert said
-    assert said <= set(numbers)
+    _, numbers = assert_belongs_together(folder, figures=3)
     assert all(number.kind in ("estimated", "exact") for number in numbers.values())
-    assert all(number.formula_text and number.conditions for number in numbers.values())
     assert {number.study for number in numbers.values()} == {name}
-    assert len(summary["figures"]) == 3
     assert 10 <= len(numbers) <= 40
 
 
@@ -133,8 +107,8 @@ def test_a_number_comes_out_again(ran):
 
 
 @pytest.mark.parametrize("name", SMALL)
-def test_lecture_scale_asks_what_the_study_is_for(name):
-    study = load(name).STUDY
+def test_lecture_scale_asks_what_the_study_is_for(name, load_study):
+    study = load_study(name).STUDY
     cells = {cell.name: cell for cell in study.cells(study.config("lecture", {}))}
     runs = [run for cell in cells.values() for run in cell.settings.get("runs", ())]
     assert all(cell["seeds"] >= 64 for cell in cells.values())
@@ -163,6 +137,6 @@ def test_lecture_scale_asks_what_the_study_is_for(name):
 @pytest.mark.parametrize(
     ("name", "changes"), [(name, changes) for name, many in WRONG.items() for changes in many]
 )
-def test_impossible_settings_are_refused_before_anything_is_computed(name, changes):
+def test_impossible_settings_are_refused_before_anything_is_computed(name, changes, load_study):
     with pytest.raises(UsageError, match="expected"):
-        load(name).STUDY.config("lecture", changes)
+        load_study(name).STUDY.config("lecture", changes)

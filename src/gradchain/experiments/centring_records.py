@@ -114,17 +114,11 @@ def reached_number(stem: str, arrays: Kept, setting: Setting, seed: int) -> Numb
     Returns:
         The number.
     """
-    rate = dict(setting.values)["learning_rate"]
-    words = _networks(setting)
-    return number(
-        f"{stem}.{segment(setting.activation)}.reached",
-        arrays,
-        setting,
-        seed,
-        "reached_95",
-        f"Within {setting.epochs} epochs at the learning rate {rate:g} a share of {{value}} of "
-        f"{words} classifies 95 % of its training points right.",
-        **_said([setting], len(arrays["final_loss"])),
+    words = (
+        f"a share of {{value}} of {_networks(setting)} classifies 95 % of its training points right"
+    )
+    return _trained(
+        stem, "reached", "reached_95", f"Within {{span}} {words}.", arrays, setting, seed
     )
 
 
@@ -140,16 +134,23 @@ def loss_number(stem: str, arrays: Kept, setting: Setting, seed: int) -> Number:
     Returns:
         The number.
     """
+    words = f"the loss of {_networks(setting)} is {{value}} (median)"
+    return _trained(stem, "loss", "loss", f"After {{span}} {words}.", arrays, setting, seed)
+
+
+def _trained(
+    stem: str, ending: str, measure: str, says: str, arrays: Kept, setting: Setting, seed: int
+) -> Number:
+    """Make a number of trained networks; "{span}" in its sentence is how long and at which rate."""
     rate = dict(setting.values)["learning_rate"]
-    words = _networks(setting)
+    span = f"{setting.epochs} epochs at the learning rate {rate:g}"
     return number(
-        f"{stem}.{segment(setting.activation)}.loss",
+        f"{stem}.{segment(setting.activation)}.{ending}",
         arrays,
         setting,
         seed,
-        "loss",
-        f"After {setting.epochs} epochs at the learning rate {rate:g} the loss of {words} is {{value}} "
-        "(median).",
+        measure,
+        says.replace("{span}", span),
         **_said([setting], len(arrays["final_loss"])),
     )
 

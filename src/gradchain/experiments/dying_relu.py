@@ -3,6 +3,7 @@
 Keys: `<activation>.dying.<what>`. A unit is dead if its slope is 0 at every training point.
 """
 
+from gradchain._result import Result
 from gradchain.experiments import dead_units, lab_numbers
 from gradchain.experiments.grids import tag
 from gradchain.experiments.lab_numbers import number
@@ -146,23 +147,15 @@ def predicted(key: str, width: int, layer: int) -> Number:
     Returns:
         The record, of kind exact.
     """
-    found = dead_units.inactive_units(width, layer)
     share = f"{float(dead_units.off_share(width, layer)):.4g}"
-    return Number(
-        key=key,
-        kind="exact",
-        statement=f"A ReLU unit of hidden layer {layer} is off at a given point with the probability "
-        f"{share} before training, in layers of {width} units.",
-        conditions=_SYMMETRIC,
-        value=found.value,
-        exact=found.exact,
-        how=How.of("gradchain.experiments.dead_units.inactive_units", width=width, layer=layer),
-        check=Check("equality"),
-        formula_text="1 - (1 - 2^-n)^(l-1)/2",
-        formula_latex="1 - \\tfrac{1}{2}(1 - 2^{-n})^{l-1}",
-        digits=4,
-        study="dying_relu",
-        tags=("relu", "dying", "initialization"),
+    return _exact(
+        key,
+        f"A ReLU unit of hidden layer {layer} is off at a given point with the probability {share} "
+        f"before training, in layers of {width} units.",
+        dead_units.inactive_units(width, layer),
+        How.of("gradchain.experiments.dead_units.inactive_units", width=width, layer=layer),
+        ("1 - (1 - 2^-n)^(l-1)/2", "1 - \\tfrac{1}{2}(1 - 2^{-n})^{l-1}"),
+        4,
     )
 
 
@@ -177,20 +170,34 @@ def silent(key: str, width: int, depth: int) -> Number:
     Returns:
         The record, of kind exact.
     """
-    found = dead_units.silent_points(width, depth)
     share = f"{float(dead_units.silent_share(width, depth)):.3g}"
+    return _exact(
+        key,
+        f"A given point finds some layer of a ReLU network with {depth} hidden layers of {width} units "
+        f"wholly off, before training, with the probability {share}.",
+        dead_units.silent_points(width, depth),
+        How.of("gradchain.experiments.dead_units.silent_points", width=width, depth=depth),
+        ("1 - (1 - 2^-n)^L", "1 - (1 - 2^{-n})^L"),
+        3,
+    )
+
+
+def _exact(
+    key: str, statement: str, found: Result, how: How, formulas: tuple[str, str], digits: int
+) -> Number:
+    """Make the record of an exact probability; formulas as ASCII and as LaTeX."""
     return Number(
         key=key,
         kind="exact",
-        statement=f"A given point finds some layer of a ReLU network with {depth} hidden layers of "
-        f"{width} units wholly off, before training, with the probability {share}.",
+        statement=statement,
         conditions=_SYMMETRIC,
         value=found.value,
         exact=found.exact,
-        how=How.of("gradchain.experiments.dead_units.silent_points", width=width, depth=depth),
+        how=how,
         check=Check("equality"),
-        formula_text="1 - (1 - 2^-n)^L",
-        formula_latex="1 - (1 - 2^{-n})^L",
+        formula_text=formulas[0],
+        formula_latex=formulas[1],
+        digits=digits,
         study="dying_relu",
         tags=("relu", "dying", "initialization"),
     )

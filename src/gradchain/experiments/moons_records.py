@@ -222,7 +222,7 @@ def majority_number(targets: np.ndarray, setting: Setting) -> Number:
         "A network that always gives the same answer has an accuracy of {value} on the training points "
         "of the moons.",
         conditions=f"The {np.size(targets)} training points of {setting.points} (noise "
-        f"{setting.noise:g}, drawn with the seed {setting.task_seed})",
+        f"{setting.noise:g}, drawn with the seed {setting.task_seed}).",
         formula_text="max_c n_c/n",
         formula_latex="\\max_c n_c/n",
         study="moons",
