@@ -48,7 +48,7 @@ $(PEERS)/.ready: pyproject.toml constraints/dev.txt tools/environment.sh
 	done
 	@touch $@
 
-check-peers: $(PEERS)/.ready ## compare with PyTorch, Keras, Flax, Equinox, scikit-learn in an environment of their own
+check-peers: $(PEERS)/.ready ## compare with PyTorch, Keras, Flax, Equinox, Haiku, scikit-learn in an environment of their own
 	$(PEERS)/bin/python -m pytest -q -c peers/pytest.ini peers
 
 $(MUTANTS)/.ready: pyproject.toml constraints/dev.txt tools/environment.sh

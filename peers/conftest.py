@@ -14,7 +14,7 @@ import jax
 import pytest
 import torch
 
-PEERS = ("torch", "keras", "flax", "equinox", "scikit-learn", "jax", "numpy")
+PEERS = ("torch", "keras", "flax", "equinox", "dm-haiku", "scikit-learn", "jax", "numpy")
 
 
 def pytest_report_header():

@@ -30,6 +30,18 @@ EXPECTED = {
     "torch_uniform": (1 / 960, 1 / 288, "uniform"),
     "normal(0.05)": (0.0025, 0.0025, "normal"),
     "truncated_normal(0.05)": (0.0025 * 0.773741303549923, 0.0025 * 0.773741303549923, "truncated"),
+    "glorot_gaussian": (2 / 416, 2 / 416, "normal"),
+    "he_gaussian": (2 / 320, 2 / 96, "normal"),
+    "lecun_gaussian": (1 / 320, 1 / 96, "normal"),
+    "he_fan_out_uniform": (2 / 96, 2 / 320, "uniform"),
+    "he_fan_out_normal": (2 / 96, 2 / 320, "truncated"),
+    "he_fan_out_gaussian": (2 / 96, 2 / 320, "normal"),
+    "he_leaky_uniform(0.5)": (1.6 / 320, 1.6 / 96, "uniform"),
+    "he_leaky_normal(-2)": (0.4 / 320, 0.4 / 96, "truncated"),
+    "he_leaky_gaussian": (2 / 1.0001 / 320, 2 / 1.0001 / 96, "normal"),
+    "haiku_truncated_normal": (0.773741303549923 / 320, 0.773741303549923 / 96, "truncated"),
+    "1.5 * lecun_normal": (2.25 / 320, 2.25 / 96, "truncated"),
+    "0.5 * normal(0.1)": (0.0025, 0.0025, "normal"),
 }
 # Variance of N(0, 1) kept to [-2, 2] is 0.7737413035; its fourth moment over that squared is the
 # kurtosis, E Z^4 = 3 - (8 + 6) * 2 pdf(2)/(Phi(2) - Phi(-2)) by partial integration.
@@ -68,6 +80,8 @@ def test_weights_have_the_declared_law_on_a_non_square_matrix(name, shape):
     assert abs(weights.mean()) < Z * math.sqrt(variance / weights.size)
     limit = {"uniform": math.sqrt(3), "truncated": 2 / math.sqrt(CUT), "normal": math.inf}[kind]
     assert np.abs(weights).max() <= limit * math.sqrt(variance) * (1 + 1e-6)
+    assert each.bound(shape[1], shape[0]) == pytest.approx(limit * math.sqrt(variance), rel=1e-14)
+    assert each.kurtosis == pytest.approx(KURTOSIS[kind], rel=1e-14)
     ordered = np.sort(weights.ravel()) / math.sqrt(variance)
     steps = np.arange(ordered.size + 1) / ordered.size
     distance = law_cdf(kind, ordered)
@@ -186,6 +200,14 @@ def test_names_parameters_and_equality():
         ("orthogonal(0)", "expected a positive finite number"),
         ("normal(1e999)", "expected a positive finite number"),
         ("he_normal(2)", "takes no number"),
+        ("he_leaky", "expected he_leaky_normal or he_leaky_uniform or he_leaky_gaussian"),
+        ("he_leaky_normal(1e999)", "expected a finite number"),
+        ("delta_orthogonal(-1)", "expected a positive finite number"),
+        ("0 * he_normal", "gain is 0.0, expected a positive finite number"),
+        ("1e999 * he_normal", "gain is inf, expected"),
+        ("2 * he_norml", "nearest are he_normal"),
+        ("2 he_normal", "unknown initializer"),
+        ("* he_normal", "unknown initializer"),
         (3, "got int as initializer"),
     ],
 )

@@ -11,11 +11,13 @@ from typing import Any, TypeVar
 
 import jax
 import numpy as np
-from typing_extensions import dataclass_transform
+from typing_extensions import Self, dataclass_transform
 
 from gradchain._errors import DtypeError, UsageError
 
 _T = TypeVar("_T")
+# Any real number that a person may write: Python alone takes 1 where 1.0 is meant.
+Real = int | float | np.integer | np.floating
 
 
 def static(default: Any = dataclasses.MISSING) -> Any:
@@ -205,3 +207,42 @@ def _is_tracer(leaf: object) -> bool:
     except jax.errors.ConcretizationTypeError:
         return True
     return False
+
+
+class Approximate(float):
+    """A float that carries how far it may be off, and one sentence on what it is.
+
+    It computes, compares and prints as the float it is; what is computed from it is a plain float.
+
+    Attributes:
+        error: absolute, an *estimate* unless the function that gave it says more.
+        explanation: one sentence, empty if the function's docstring says all.
+    """
+
+    error: float
+    explanation: str
+
+    def __new__(cls, value: float, error: float = 0.0, explanation: str = "") -> Self:
+        """Attach the error to the value.
+
+        Returns:
+            The number.
+        """
+        made = super().__new__(cls, value)
+        made.error, made.explanation = float(error), explanation
+        return made
+
+    def __repr__(self) -> str:
+        """Return the float and, where there is one, the sentence."""
+        said = f" ({self.explanation})" if self.explanation else ""
+        return f"{float(self)!r}{said}"
+
+    def __reduce__(self) -> tuple:
+        """Copy and pickle with everything attached."""
+        return _approximate, (type(self), float(self), dict(self.__dict__))
+
+
+def _approximate(kind: type, value: float, attached: dict[str, Any]) -> "Approximate":
+    made = kind(value)
+    made.__dict__.update(attached)
+    return made

@@ -344,7 +344,14 @@ def _in_order(layers: list[Layer], order: Order) -> list[Layer]:
     if order is None:
         return layers
     if callable(order):
-        return sorted(layers, key=lambda layer: order(layer.name))  # type: ignore[arg-type, return-value]
+        try:
+            return sorted(layers, key=lambda layer: order(layer.name))  # type: ignore[arg-type, return-value]
+        except Exception as error:
+            said = " ".join(str(error).split())[:200] or "no message"
+            raise UsageError(
+                f"order= raised {type(error).__name__} ({said}); expected a function from a layer's "
+                "name to something that sorts"
+            ) from error
     wanted = _words("order", order)
     ranks = {}
     for layer in layers:

@@ -38,8 +38,8 @@ class Estimate(NamedTuple):
     `error` is an *estimate* of the absolute error, infinite where the mean diverges.
     """
 
-    value: jax.Array | np.ndarray
-    error: jax.Array | np.ndarray
+    value: Any
+    error: Any
 
 
 def cuts(kinks: Sequence[float], deviation: Any, xp: Any = jnp) -> Any:

@@ -49,7 +49,7 @@ def _on_host(function: Callable) -> Callable[[np.ndarray], np.ndarray]:
     # of one size share it.
     def apply(x: np.ndarray) -> np.ndarray:
         flat = x.ravel()
-        block = 2048 if flat.size <= 65536 else 262144
+        block = 2048 if flat.size <= 16384 else 32768
         padded = np.zeros(-(-flat.size // block) * block)
         padded[: flat.size] = flat
         rows = [np.asarray(function(jnp.asarray(row))) for row in padded.reshape(-1, block)]
@@ -62,12 +62,12 @@ def _line(activation: Any, name: str, q: np.ndarray) -> Estimate:
     """Return a moment for variances (m,), float64 on the host; 64-bit types are on."""
     closed = LINE.get(activation.name, {}).get(name)
     if closed is not None:
-        value = np.asarray(closed(jnp.asarray(q), activation.parameters))
+        value = closed(q, activation.parameters)
         return Estimate(value, _ROUNDING * np.abs(value))
     phi, slope = _on_host(activation), _on_host(activation.derivative)
     if name == "square_growth":
         # At q = 0 the quotient is the limit: phi'(0)^2, for every phi with phi(0) = 0.
-        safe = np.maximum(q, 1e-24)
+        safe = np.maximum(q, 1e-40)
         found = _many(lambda x: x * phi(x) * slope(x), safe, activation.kinks)
         return Estimate(found.value / safe, found.error / safe)
     part, power = _parts(activation)[name]
@@ -89,8 +89,8 @@ def _plane(activation: Any, name: str, q: float, c: float) -> Estimate:
     """Return a moment of one pair, float64 on the host; 64-bit types are on."""
     closed = PLANE.get(activation.name, {}).get(name)
     if closed is not None:
-        x, y = jnp.float64(q), jnp.float64(c)
-        value = np.asarray(closed(x, x, y, activation.parameters))
+        x, y = np.float64(q), np.float64(c)
+        value = closed(x, x, y, activation.parameters)
         return Estimate(value, _ROUNDING * np.abs(value))
     part = _on_host(activation if name == "product" else activation.derivative)
     if abs(c) >= 1:

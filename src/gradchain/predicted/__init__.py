@@ -3,3 +3,7 @@
 Nothing here looks at a network; `gradchain.measured` never asks a law. They meet in
 `gradchain.bridge`.
 """
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach(__name__, ["library_defaults"])
