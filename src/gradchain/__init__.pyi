@@ -33,6 +33,7 @@ from ._errors import (
 )
 from .activations import Activation
 from .bridge.bounds import ChainBounds, chain_bounds
+from .bridge.compare import Comparison, compare
 from .bridge.diagnosis import (
     Diagnosis,
     UnhealthyError,
@@ -89,6 +90,7 @@ __all__ = [
     "ChainBounds",
     "Chained",
     "Citation",
+    "Comparison",
     "Convolution",
     "CriticalSigmaW",
     "Custom",
@@ -131,6 +133,7 @@ __all__ = [
     "chain_bounds",
     "cite",
     "claims",
+    "compare",
     "concatenate",
     "correlation_trajectory",
     "critical_sigma_w",

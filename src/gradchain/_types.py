@@ -11,11 +11,12 @@ from typing import Any, TypeVar
 
 import jax
 import numpy as np
-from typing_extensions import Self, dataclass_transform
+from typing_extensions import dataclass_transform
 
 from gradchain._errors import DtypeError, UsageError
 
 _T = TypeVar("_T")
+_A = TypeVar("_A", bound="Approximate")
 # Any real number that a person may write: Python alone takes 1 where 1.0 is meant.
 Real = int | float | np.integer | np.floating
 
@@ -222,13 +223,13 @@ class Approximate(float):
     error: float
     explanation: str
 
-    def __new__(cls, value: float, error: float = 0.0, explanation: str = "") -> Self:
+    def __new__(cls: type[_A], value: float, error: float = 0.0, explanation: str = "") -> _A:
         """Attach the error to the value.
 
         Returns:
             The number.
         """
-        made = super().__new__(cls, value)
+        made = float.__new__(cls, value)
         made.error, made.explanation = float(error), explanation
         return made
 
