@@ -17,6 +17,8 @@ PARTS = {
     "chain": "All suffix norms beside the bare matrix products",
     "jacobian": "The whole Jacobian beside jax.jacrev",
     "compile_time": "Compile time and run time by depth",
+    "mean_field": "A phase diagram",
+    "spectrum": "All singular values of a deep chain",
     "commands": "Commands that only read numbers",
     "torch_jacobian": "Beside PyTorch",
 }

@@ -61,7 +61,15 @@ from .measured.layers import (
 from .measured.lsuv import lsuv
 from .measured.network import Network, Run, Trace, forward
 from .predicted import library_defaults
+from .predicted.finite_width import LogNormLaw, log_norm_law
+from .predicted.finite_width_moments import SecondMoments, second_moments
 from .predicted.gains import Gain, gain
+from .predicted.isometry import SingularValueLaw, singular_value_edge, singular_value_law
+from .predicted.lyapunov import (
+    gaussian_lyapunov_exponents,
+    gaussian_lyapunov_variances,
+    relu_lyapunov_exponents,
+)
 from .predicted.mean_field import (
     CriticalSigmaW,
     MeanField,
@@ -75,6 +83,7 @@ from .predicted.mean_field import (
     phase_diagram,
     residual_trajectory,
 )
+from .predicted.normalization import batch_norm_rate, layer_norm_rate
 from .registry.cite import Citation, cite
 from .scaled import Scaled
 from .tasks import Task
@@ -106,6 +115,7 @@ __all__ = [
     "InitializerError",
     "LayerJacobians",
     "LayerNorm",
+    "LogNormLaw",
     "MeanField",
     "MoonsExperiment",
     "Network",
@@ -116,7 +126,9 @@ __all__ = [
     "Residual",
     "Run",
     "Scaled",
+    "SecondMoments",
     "ShapeError",
+    "SingularValueLaw",
     "Stack",
     "Task",
     "Trace",
@@ -128,6 +140,7 @@ __all__ = [
     "WeightChange",
     "activations",
     "assert_healthy",
+    "batch_norm_rate",
     "bridge",
     "certify",
     "chain_bounds",
@@ -144,13 +157,17 @@ __all__ = [
     "forward",
     "gain",
     "gaussian",
+    "gaussian_lyapunov_exponents",
+    "gaussian_lyapunov_variances",
     "gradient_chain",
     "gradient_factors",
     "initializers",
     "jacobian_chain",
     "layer_jacobians",
+    "layer_norm_rate",
     "length_trajectory",
     "library_defaults",
+    "log_norm_law",
     "lsuv",
     "mean_field",
     "measured",
@@ -162,11 +179,15 @@ __all__ = [
     "phase_diagram",
     "predicted",
     "registry",
+    "relu_lyapunov_exponents",
     "report",
     "residual",
     "residual_trajectory",
     "scaled",
+    "second_moments",
     "single",
+    "singular_value_edge",
+    "singular_value_law",
     "study",
     "tasks",
     "testing",
