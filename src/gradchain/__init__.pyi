@@ -60,6 +60,18 @@ from .measured.layers import (
 )
 from .measured.lsuv import lsuv
 from .measured.network import Network, Run, Trace, forward
+from .measured.spectrum import (
+    FrobeniusEstimate,
+    LogSingularValues,
+    LyapunovExponents,
+    TopSingularValue,
+    log_frobenius_norm_estimate,
+    log_singular_values,
+    log_singular_values_of,
+    lyapunov_exponents,
+    lyapunov_exponents_of,
+    top_log_singular_value,
+)
 from .predicted import library_defaults
 from .predicted.finite_width import LogNormLaw, log_norm_law
 from .predicted.finite_width_moments import SecondMoments, second_moments
@@ -107,6 +119,7 @@ __all__ = [
     "Diagnosis",
     "DriftError",
     "DtypeError",
+    "FrobeniusEstimate",
     "Gain",
     "GradchainError",
     "GradientChain",
@@ -116,6 +129,8 @@ __all__ = [
     "LayerJacobians",
     "LayerNorm",
     "LogNormLaw",
+    "LogSingularValues",
+    "LyapunovExponents",
     "MeanField",
     "MoonsExperiment",
     "Network",
@@ -131,6 +146,7 @@ __all__ = [
     "SingularValueLaw",
     "Stack",
     "Task",
+    "TopSingularValue",
     "Trace",
     "TrainResult",
     "Trajectory",
@@ -167,8 +183,13 @@ __all__ = [
     "layer_norm_rate",
     "length_trajectory",
     "library_defaults",
+    "log_frobenius_norm_estimate",
     "log_norm_law",
+    "log_singular_values",
+    "log_singular_values_of",
     "lsuv",
+    "lyapunov_exponents",
+    "lyapunov_exponents_of",
     "mean_field",
     "measured",
     "mlp",
@@ -191,6 +212,7 @@ __all__ = [
     "study",
     "tasks",
     "testing",
+    "top_log_singular_value",
     "train",
     "training",
     "weight_change",
