@@ -175,3 +175,10 @@ def test_ten_thousand_parameters_side_by_side_are_grouped_in_no_time():
 def test_what_matches_nothing_gets_a_sentence(options, error, words):
     with pytest.raises(error, match=words):
         names({"a": {"b": np.ones(2), "w": np.ones((3, 2))}}, **options)
+
+
+def test_an_order_that_itself_raises_is_refused_in_a_sentence():
+    tree = {"b": np.zeros((2, 2)), "a": np.zeros((2, 2))}
+    assert list(names(tree, order=str)[0]) == ["a", "b"]
+    with pytest.raises(UsageError, match="order= raised ValueError"):
+        names(tree, order=int)

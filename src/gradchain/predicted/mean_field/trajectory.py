@@ -155,7 +155,7 @@ def residual_trajectory(
 
     Example:
         >>> found = residual_trajectory("tanh", 1.0, 0.0, q0=1.0, depth=50)
-        >>> 1300 < found.chi.prod() < 1400
+        >>> bool(1300 < found.chi.prod() < 1400)
         True
     """
     own = law(activation, sigma_w, sigma_b)
