@@ -23,7 +23,10 @@ from gradchain.report import Expected, build
 from gradchain.study import Stopped, Study, UsageError, check_seed, default_out, guarded, status
 
 # What takes longest begins first, so that no core is left waiting for it at the end.
-LONGEST = ("moons", "remedies", "jacobian_chain", "normalization_in_training", "recognise")
+LONGEST = (
+    *("moons", "remedies", "jacobian_chain", "normalization_in_training", "recognise"),
+    *("finite_width", "initializers", "normalization", "residual"),
+)
 HERE = Path(__file__).resolve().parent
 Scale = Literal["smoke", "lecture", "paper"]
 app = App(name="python studies/run_all.py", version_flags=[])

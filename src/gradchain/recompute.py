@@ -148,6 +148,55 @@ def _from_centring(name: str) -> Callable[..., Result]:
     return getattr(centring, name)
 
 
+def _from_normalized(name: str) -> Callable[..., Result]:
+    """Return a function of `experiments.normalized_numbers`."""
+    from gradchain.experiments import normalized_numbers
+
+    return getattr(normalized_numbers, name)
+
+
+def _from_transformer(name: str) -> Callable[..., Result]:
+    """Return a function of `experiments.transformer_numbers`."""
+    from gradchain.experiments import transformer_numbers
+
+    return getattr(transformer_numbers, name)
+
+
+def _from_residual(name: str) -> Callable[..., Result]:
+    """Return a function of `experiments.residual_numbers`."""
+    from gradchain.experiments import residual_numbers
+
+    return getattr(residual_numbers, name)
+
+
+def _from_initializers(name: str) -> Callable[..., Result]:
+    """Return a function of `experiments.initializers_numbers`."""
+    from gradchain.experiments import initializers_numbers
+
+    return getattr(initializers_numbers, name)
+
+
+def _from_finite_width(name: str) -> Callable[..., Result]:
+    """Return a function of `experiments.finite_width_numbers`."""
+    from gradchain.experiments import finite_width_numbers
+
+    return getattr(finite_width_numbers, name)
+
+
+def _from_phase_diagram(name: str) -> Callable[..., Result]:
+    """Return a function of `experiments.phase_diagram_numbers`."""
+    from gradchain.experiments import phase_diagram_numbers
+
+    return getattr(phase_diagram_numbers, name)
+
+
+def _from_isometry(name: str) -> Callable[..., Result]:
+    """Return a function of `experiments.isometry_numbers`."""
+    from gradchain.experiments import isometry_numbers
+
+    return getattr(isometry_numbers, name)
+
+
 # module -> (loader, needs JAX, names). A function that is not named here is never run. To add one:
 # mark it with `@recomputable`, write a loader above if its module is new, and name it here; a test
 # holds this table against the marks.
@@ -230,8 +279,66 @@ _MODULES: dict[str, tuple[Callable[[str], Callable[..., Result]], bool, tuple[st
     "gradchain.experiments.recognise_numbers": (_from_recognise, True, ("rate",)),
     "gradchain.experiments.centring": (_from_centring, True, ("starting", "slowdown")),
     "gradchain.experiments.exploding": (_from_exploding, True, ("clipped_cosine", "saved")),
+    "gradchain.experiments.normalized_numbers": (
+        _from_normalized,
+        True,
+        (
+            "rate_predicted",
+            "rate_measured",
+            "growth_predicted",
+            "growth_measured",
+            "trainable_depth",
+        ),
+    ),
+    "gradchain.experiments.transformer_numbers": (
+        _from_transformer,
+        True,
+        ("block_predicted", "block_measured"),
+    ),
+    "gradchain.experiments.residual_numbers": (
+        _from_residual,
+        True,
+        ("growth_predicted", "growth_measured"),
+    ),
     "gradchain.experiments.lab_numbers": (_from_lab_numbers, True, ("trained",)),
     "gradchain.experiments.moons_cells": (_from_moons_cells, True, ("majority",)),
+    "gradchain.experiments.initializers_numbers": (
+        _from_initializers,
+        True,
+        ("predicted", "measured"),
+    ),
+    "gradchain.experiments.finite_width_numbers": (
+        _from_finite_width,
+        True,
+        ("predicted", "measured"),
+    ),
+    "gradchain.experiments.phase_diagram_numbers": (
+        _from_phase_diagram,
+        True,
+        (
+            "mean_field_value",
+            "critical_scale",
+            "slope_at_width",
+            "critical_at_width",
+            "slope_measured",
+            "critical_measured",
+            "trainable_depth",
+        ),
+    ),
+    "gradchain.experiments.isometry_numbers": (
+        _from_isometry,
+        True,
+        (
+            "law_value",
+            "fourth_at_width",
+            "measured_value",
+            "span_predicted",
+            "span_measured",
+            "exponent",
+            "exponent_measured",
+            "critical_bias",
+        ),
+    ),
 }
 
 TABLE: dict[str, Entry] = {

@@ -43,7 +43,7 @@ def decimal_text(log10: float, digits: int = _DIGITS) -> str:
     mantissa = Decimal(10.0 ** (log10 - exponent))
     # Rounded once, in decimal: 9.999999 becomes 10 and not 1e+1 with a lost digit.
     value = Context(prec=digits).plus(mantissa.scaleb(exponent))
-    return plain(value)
+    return plain(value, max(digits, _DIGITS))
 
 
 def plain(value: Decimal | float, digits: int = _DIGITS) -> str:

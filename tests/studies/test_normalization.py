@@ -1,0 +1,63 @@
+"""The normalization study at smoke scale: what it draws, says and records belongs together."""
+
+import csv
+import math
+
+import pytest
+
+from gradchain.registry import read
+from gradchain.study import UsageError
+
+
+@pytest.fixture(scope="module")
+def module(load_study):
+    return load_study("normalization")
+
+
+@pytest.fixture(scope="module")
+def folder(run_small):
+    return run_small(
+        "normalization", batches=(8,), widths=(12, 24), depth=8, seeds=20, deep_seeds=12
+    )
+
+
+def test_sentences_tables_and_numbers_belong_together(folder, assert_belongs_together):
+    said, numbers = assert_belongs_together(folder, figures=2)
+    assert "batchnorm.relu.batch8.measured" in said
+    for number in numbers.values():
+        if number.key.endswith(".predicted"):
+            assert number.role == "prediction"
+            assert number.kind == "computed"
+
+
+def test_measured_and_predicted_meet_and_the_table_holds_their_z_score(folder):
+    numbers = read(folder / "numbers.json")
+    predicted, measured = (
+        numbers[f"batchnorm.relu.batch8.{side}"] for side in ("predicted", "measured")
+    )
+    z = (float(measured.value) - float(predicted.value)) / float(measured.uncertainty.value)
+    assert math.isfinite(z)
+    rows = []
+    for path in folder.glob("*.csv"):
+        with open(path, newline="") as file:
+            rows += csv.DictReader(file)
+    shown = [row["z"] for row in rows if row.get("predicted") == predicted.value and row.get("z")]
+    assert f"{z:+.1f}" in shown
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"batches": ()},
+        {"batches": (4,)},
+        {"batches": (32, 8)},
+        {"widths": (64,)},
+        {"widths": (4, 8)},
+        {"depth": 1},
+        {"seeds": 3},
+        {"deep_seeds": 5000},
+    ],
+)
+def test_impossible_settings_are_refused_before_anything_is_computed(module, changes):
+    with pytest.raises(UsageError, match="expected"):
+        module.STUDY.config("lecture", changes)

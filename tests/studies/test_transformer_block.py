@@ -1,0 +1,52 @@
+"""The transformer_block study at smoke scale: what it draws, says and records belongs together."""
+
+import csv
+import math
+
+import pytest
+
+from gradchain.registry import read
+from gradchain.study import UsageError
+
+
+@pytest.fixture(scope="module")
+def module(load_study):
+    return load_study("transformer_block")
+
+
+@pytest.fixture(scope="module")
+def folder(run_small):
+    return run_small("transformer_block", tokens=4, width=16, heads=2, blocks=3, seeds=20)
+
+
+def test_sentences_tables_and_numbers_belong_together(folder, assert_belongs_together):
+    said, numbers = assert_belongs_together(folder, figures=2)
+    assert "transformer.pre.uniform.gradient.measured" in said
+    for number in numbers.values():
+        if number.key.endswith(".predicted"):
+            assert number.role == "prediction"
+            assert number.kind == "computed"
+
+
+def test_measured_and_predicted_meet_and_the_table_holds_their_z_score(folder):
+    numbers = read(folder / "numbers.json")
+    predicted, measured = (
+        numbers[f"transformer.pre.uniform.gradient.{side}"] for side in ("predicted", "measured")
+    )
+    z = (float(measured.value) - float(predicted.value)) / float(measured.uncertainty.value)
+    assert math.isfinite(z)
+    rows = []
+    for path in folder.glob("*.csv"):
+        with open(path, newline="") as file:
+            rows += csv.DictReader(file)
+    shown = [row["z"] for row in rows if row.get("predicted") == predicted.value and row.get("z")]
+    assert f"{z:+.1f}" in shown
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"tokens": 1}, {"width": 6}, {"heads": 3}, {"blocks": 1}, {"blocks": 40}, {"seeds": 5}],
+)
+def test_impossible_settings_are_refused_before_anything_is_computed(module, changes):
+    with pytest.raises(UsageError, match="expected"):
+        module.STUDY.config("lecture", changes)
