@@ -44,11 +44,11 @@ class Config:
         default=(0.4, 0.6, 0.8, 1.0, 1.5, 3.0), metadata={"help": "Their weight scales."}
     )
     depths: tuple[int, ...] = field(
-        default=(3, 6, 12, 24, 36), metadata={"help": "Their hidden layers."}
+        default=(3, 6, 12, 20, 32), metadata={"help": "Their hidden layers."}
     )
     units: int = field(default=32, metadata={"help": "Units of each."})
     trained: int = field(default=8, metadata={"help": "Networks trained of each kind."})
-    epochs: int = field(default=60, metadata={"help": "Epochs of training."})
+    epochs: int = field(default=50, metadata={"help": "Epochs of training."})
 
     def __post_init__(self) -> None:
         """Refuse sizes that say nothing, or take days."""

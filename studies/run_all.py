@@ -25,7 +25,7 @@ from gradchain.study import Stopped, Study, UsageError, check_seed, default_out,
 # What takes longest begins first, so that no core is left waiting for it at the end.
 LONGEST = (
     *("moons", "remedies", "jacobian_chain", "normalization_in_training", "recognise"),
-    *("finite_width", "initializers", "normalization", "residual"),
+    *("phase_diagram", "isometry", "finite_width", "initializers", "normalization", "residual"),
 )
 HERE = Path(__file__).resolve().parent
 Scale = Literal["smoke", "lecture", "paper"]

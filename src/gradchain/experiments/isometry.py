@@ -126,8 +126,8 @@ def spectra(
         UsageError: if depths do not increase.
 
     Example:
-        >>> spectra("identity", "orthogonal", 4, (1, 50), 2, seed=0).round(4).max()
-        0.0
+        >>> bool(abs(spectra("identity", "orthogonal", 4, (1, 50), 2, seed=0)).max() < 1e-4)
+        True
     """
     if not depths or list(depths) != sorted(set(depths)) or depths[0] < 1:
         raise UsageError(f"got depths {list(depths)}, expected increasing numbers of at least 1")
@@ -194,7 +194,8 @@ def law_shares(activation: str, weights: str, depth: int, edges: np.ndarray) -> 
         edges: (B + 1,) increasing decimal logarithms of s.
 
     Returns:
-        (B,) shares, a *prediction* of infinite width; atoms at 0 lie in no bin. Error below 1e-3.
+        (B,) shares, a *prediction* of infinite width; atoms at 0 lie in no bin. Error some 1e-6
+        for bins of a tenth of a decade.
     """
     law = law_of(activation, weights, depth)
     found = np.zeros(len(edges) - 1)
@@ -205,13 +206,15 @@ def law_shares(activation: str, weights: str, depth: int, edges: np.ndarray) -> 
             ] += share
     if law.support is None:
         return found
-    # The mass between two points by Gauss-Legendre, each bin by itself.
-    nodes, shares = np.polynomial.legendre.leggauss(8)
-    half = np.diff(edges) / 2
-    logs = (edges[:-1] + half)[:, None] + half[:, None] * nodes
-    s = 10.0**logs
+    # Each bin by itself, by Gauss-Legendre in the root of the distance from its upper end: there the
+    # density may end like a square root.
+    nodes, weight = np.polynomial.legendre.leggauss(8)
+    root, weight = (nodes + 1) / 2, weight / 2
+    top = np.minimum(edges[1:], math.log10(law.support[1]) / 2)
+    wide = np.maximum(top - edges[:-1], 0.0)
+    s = 10.0 ** (top[:, None] - wide[:, None] * root**2)
     values = law.singular_value_density(s) * s * math.log(10)
-    return found + (values * shares).sum(axis=1) * half
+    return found + (values * root * weight).sum(axis=1) * 2 * wide
 
 
 def law_curve(activation: str, weights: str, depth: int, logs: np.ndarray) -> np.ndarray:

@@ -55,7 +55,7 @@ def law_value(activation: str, weights: str, depth: int, quantity: str) -> Resul
     top = math.log10(float(singular_value_edge(activation, depth, weights, bias)))
     shares = own.law_shares(activation, weights, depth, np.linspace(0.0, top + 1e-9, 41))
     finer = own.law_shares(activation, weights, depth, np.linspace(0.0, top + 1e-9, 81))
-    error = abs(finer.sum() - shares.sum())
+    error = abs(float(finer.sum() - shares.sum()))
     return with_error(float(finer.sum()), max(2 * error, 1e-6))
 
 

@@ -246,7 +246,7 @@ def half_depth(depths: np.ndarray, shares: np.ndarray) -> float:
         By a straight line in log depth; NaN if the share is below one half from the start or never.
 
     Example:
-        >>> round(half_depth(np.array([4, 16]), np.array([1.0, 0.0])), 12)
+        >>> round(half_depth(np.array([4, 16]), np.array([1.0, 0.0])), 9)
         8.0
     """
     return own.crossing(

@@ -45,7 +45,7 @@ def _histograms(config: Any, results: Any, laws: Laws) -> Picture:
         dead = float(np.isneginf(logs).mean())
         below = float((np.isfinite(logs) & (logs < edges[0])).mean())
         notes = [
-            f"{dead:.2f} are 0" * (dead > 0),
+            f"{dead:.2f} are 0 (law: 0.50)" * (dead > 0),
             f"{below:.2f} lie left of this" * (below > 0.005),
         ]
         if not arrays["density"].any():
