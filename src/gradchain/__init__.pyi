@@ -60,6 +60,7 @@ from .measured.layers import (
 )
 from .measured.lsuv import lsuv
 from .measured.network import Network, Run, Trace, forward
+from .measured.recurrent import Cell, LSTMState, TimeChain, cells, time_chain
 from .measured.spectrum import (
     FrobeniusEstimate,
     LogSingularValues,
@@ -107,6 +108,7 @@ __all__ = [
     "Activation",
     "ActivationError",
     "BatchNorm",
+    "Cell",
     "Chain",
     "ChainBounds",
     "Chained",
@@ -126,6 +128,7 @@ __all__ = [
     "GradientFactors",
     "Initializer",
     "InitializerError",
+    "LSTMState",
     "LayerJacobians",
     "LayerNorm",
     "LogNormLaw",
@@ -146,6 +149,7 @@ __all__ = [
     "SingularValueLaw",
     "Stack",
     "Task",
+    "TimeChain",
     "TopSingularValue",
     "Trace",
     "TrainResult",
@@ -158,6 +162,7 @@ __all__ = [
     "assert_healthy",
     "batch_norm_rate",
     "bridge",
+    "cells",
     "certify",
     "chain_bounds",
     "cite",
@@ -212,6 +217,7 @@ __all__ = [
     "study",
     "tasks",
     "testing",
+    "time_chain",
     "top_log_singular_value",
     "train",
     "training",

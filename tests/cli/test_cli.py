@@ -178,6 +178,25 @@ def test_control_c_at_any_moment_of_a_long_check_makes_no_traceback(pause):
     assert b"Traceback" not in err
 
 
+SWALLOWED = """
+import sys
+import gradchain.cli as cli
+def swallow(arguments):
+    try:
+        raise KeyboardInterrupt
+    except KeyboardInterrupt as stop:
+        raise SystemError("returned a result with an exception set") from stop
+cli._run = swallow
+sys.exit(cli.run(["check"]))
+"""
+
+
+def test_control_c_that_compiled_code_turned_into_another_error_is_still_control_c():
+    done = _process(code=SWALLOWED, text=True)
+    assert done.returncode == 130
+    assert "stopped" in done.stderr
+
+
 DAMAGED = """
 import sys
 from gradchain.registry import reading

@@ -30,6 +30,9 @@ def run(arguments: Sequence[str] | None = None) -> int:
         _say("stopped")
         return STOPPED
     except Exception as error:
+        if _interrupted(error):
+            _say("stopped")
+            return STOPPED
         if os.environ.get("GRADCHAIN_DEBUG") == "1":
             raise
         _say(
@@ -37,6 +40,15 @@ def run(arguments: Sequence[str] | None = None) -> int:
             "report it with the command you typed and the output of the same with GRADCHAIN_DEBUG=1"
         )
         return 1
+
+
+def _interrupted(error: BaseException | None) -> bool:
+    """Say whether Ctrl-C is behind an error: compiled code turns it into a SystemError on its way."""
+    while error is not None:
+        if isinstance(error, KeyboardInterrupt):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def _run(arguments: list[str]) -> int:

@@ -11,6 +11,7 @@ from matplotlib.patches import Patch
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
+from gradchain._errors import UsageError
 from gradchain.figures.axes import decades, line, panel_title
 from gradchain.figures.style import INK, new_figure, series
 
@@ -31,6 +32,9 @@ def draw_planes(
 
     Returns:
         The figure.
+
+    Raises:
+        UsageError: there is no plane.
     """
     figure, axes = new_figure(2, 2, width=15.5, height=11.5)
     norm = TwoSlopeNorm(0.0, -1.0, 0.6)
@@ -59,7 +63,8 @@ def draw_planes(
         panel.set_xlabel("sigma_w")
         panel.set_ylabel("sigma_b")
         panel_title(panel, name, 20)
-    assert shown is not None
+    if shown is None:
+        raise UsageError("got no panel to draw, expected at least one")
     bar = figure.colorbar(
         shown, ax=axes, shrink=0.8, ticks=[-1, -0.75, -0.5, -0.25, 0, 0.2, 0.4, 0.6]
     )
@@ -168,6 +173,9 @@ def draw_training(
 
     Returns:
         The figure.
+
+    Raises:
+        UsageError: there is no panel.
     """
     figure, axes = new_figure(1, len(panels), width=8.8 * len(panels) + 1, height=8.2, share_y=True)
     x, y = np.log(np.asarray(scales, float)), np.log(np.asarray(depths, float))
@@ -199,7 +207,8 @@ def draw_training(
     first = axes[0, 0] if len(panels) > 1 else axes
     first.set_ylabel("hidden layers")
     handles, labels = first.get_legend_handles_labels()
-    assert shown is not None
+    if shown is None:
+        raise UsageError("got no panel to draw, expected at least one")
     figure.colorbar(shown, ax=axes, shrink=0.8).set_label(
         "share of networks that train", fontsize=18
     )

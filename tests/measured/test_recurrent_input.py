@@ -1,0 +1,141 @@
+"""Recurrent cells and chains refuse what they cannot use in one sentence; equal cells are equal."""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from gradchain import UsageError
+from gradchain.measured.recurrent import LSTMState, cells, time_chain
+
+CELL = cells.lstm(3)
+INPUTS = jnp.ones((4, 2), "float32")
+
+
+@functools.cache
+def params(cell=CELL, dtype="float32"):
+    return cell.init(jax.random.key(0), 2, dtype)
+
+
+def grows(own, state, x):
+    return jnp.concatenate([state, state])
+
+
+def widens(own, state, x):
+    return state.astype("float16")
+
+
+def overflows(own, state, x):
+    return state * own
+
+
+ONE = jnp.ones(1, "float32")
+BAD = {
+    "empty": (lambda: time_chain(CELL, params(), INPUTS[:0]), "at least one step"),
+    "vector": (lambda: time_chain(CELL, params(), INPUTS[0]), r"\(T, input_dim\)"),
+    "batch": (lambda: time_chain(CELL, params(), INPUTS[None]), "jax.vmap"),
+    "input width": (lambda: time_chain(CELL, params(), INPUTS[:, :1]), "1 entries"),
+    "other cell": (lambda: time_chain(cells.gru(3), params(), INPUTS), "cell.init"),
+    "nan input": (lambda: time_chain(CELL, params(), INPUTS.at[2, 1].set(jnp.nan)), r"\(2, 1\)"),
+    "nan weight": (
+        lambda: time_chain(CELL, params() | {"bias": jnp.full(12, jnp.inf)}, INPUTS),
+        "bias",
+    ),
+    "tokens": (lambda: time_chain(CELL, params(), np.zeros((4, 2), int)), "float array"),
+    "types": (lambda: time_chain(CELL, params(dtype="float16"), INPUTS), "expected the same"),
+    "state size": (
+        lambda: time_chain(CELL, params(), INPUTS, LSTMState(jnp.ones(2), jnp.ones(3))),
+        "cell.state0",
+    ),
+    "state kind": (lambda: time_chain(CELL, params(), INPUTS, jnp.ones(3)), "cell.state0"),
+    "no state": (lambda: time_chain(grows, {}, INPUTS), "no state0"),
+    "empty state": (lambda: time_chain(grows, {}, INPUTS, {}), "without entries"),
+    "grows": (lambda: time_chain(grows, {}, INPUTS, ONE), r"\(2,\)"),
+    "type changes": (lambda: time_chain(widens, {}, INPUTS, ONE), "float16"),
+    "no cell": (lambda: time_chain(3, {}, INPUTS), "hashable function"),
+    "cotangent": (lambda: time_chain(CELL, params(), INPUTS, cotangent=ONE), "the state's"),
+    "flag": (lambda: time_chain(CELL, params(), INPUTS, parameters=1), "True or False"),
+    "overflow": (
+        lambda: time_chain(overflows, jnp.float32(1e20), INPUTS, ONE),
+        "after step 2 holds NaN",
+    ),
+    "cut": (lambda: time_chain(CELL, params(), INPUTS).truncated(0), "at least 1"),
+    "units": (lambda: cells.lstm(0), "units"),
+    "bias": (lambda: cells.lstm(2, forget_bias=float("nan")), "finite number"),
+    "reset": (lambda: cells.gru(2, reset_after=1), "reset_after"),
+    "identity": (lambda: cells.gru(2, recurrent_initializer="identity"), "stacked gates"),
+    "activation": (lambda: cells.simple_rnn(2, activation="tahn"), "tanh"),
+    "initializer": (lambda: cells.simple_rnn(2, recurrent_initializer="ortho"), "orthogonal"),
+    "key": (lambda: cells.simple_rnn(2).init(0, 2), "random key"),
+    "input_dim": (lambda: cells.simple_rnn(2).init(jax.random.key(0), 0), "input_dim"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+@pytest.mark.usefixtures("as_a_user")
+def test_a_mistake_is_answered_by_a_sentence(name):
+    call, said = BAD[name]
+    with pytest.raises(Exception, match=said) as caught:
+        call()
+    assert isinstance(caught.value, UsageError) or name in {"activation", "initializer"}
+    assert str(caught.value).startswith(("got ", "the state ")) or name in {
+        "activation",
+        "initializer",
+    }
+
+
+def test_cells_are_values_and_draw_what_keras_draws():
+    assert cells.lstm(3) == CELL
+    assert hash(cells.lstm(3)) == hash(CELL)
+    assert cells.lstm(3, forget_bias=0) != CELL
+    assert cells.gru(3) != cells.gru(3, reset_after=False)
+    drawn = CELL.init(jax.random.key(0), 2, "float32")
+    # One orthogonal matrix of all gates, unit forget bias, Glorot limit of the stacked kernel.
+    square = np.asarray(drawn["recurrent"]).T @ np.asarray(drawn["recurrent"])
+    np.testing.assert_allclose(square, np.eye(3), atol=1e-6)
+    assert drawn["bias"].tolist() == [0.0] * 3 + [1.0] * 3 + [0.0] * 6
+    assert np.abs(drawn["kernel"]).max() <= (6 / (2 + 12)) ** 0.5
+    irnn = cells.simple_rnn(3, activation="relu", recurrent_initializer="identity")
+    np.testing.assert_array_equal(irnn.init(jax.random.key(0), 2)["recurrent"], np.eye(3))
+    assert cells.minimal(2, update_bias=3).init(jax.random.key(0), 1)["bias"].tolist() == [
+        3,
+        3,
+        0,
+        0,
+    ]
+
+
+def sigmoid(z):
+    return 1 / (1 + np.exp(-z))
+
+
+@pytest.mark.parametrize("reset_after", [True, False])
+def test_one_step_of_a_gru_is_that_of_its_equations(reset_after):
+    with jax.enable_x64(True):
+        cell = cells.gru(2, reset_after=reset_after)
+        draws = np.random.default_rng(0)
+        own = {name: draws.normal(size=shape) for name, shape in cell.shapes(3).items()}
+        h, x = draws.normal(size=2), draws.normal(size=3)
+        after = cell.step(jax.tree.map(jnp.asarray, own), jnp.asarray(h), jnp.asarray(x))
+    (wz, wr, wh), (uz, ur, uh) = np.split(own["kernel"], 3), np.split(own["recurrent"], 3)
+    bz, br, bh = np.split(own["bias"], 3)
+    sz, sr, sh = np.split(own.get("recurrent_bias", np.zeros(6)), 3)
+    z, r = sigmoid(wz @ x + uz @ h + bz + sz), sigmoid(wr @ x + ur @ h + br + sr)
+    back = r * (uh @ h + sh) if reset_after else uh @ (r * h)
+    exact = z * h + (1 - z) * np.tanh(wh @ x + bh + back)
+    np.testing.assert_allclose(np.asarray(after), exact, rtol=1e-13)
+
+
+def test_one_step_of_a_minimal_cell_is_that_of_its_equations():
+    with jax.enable_x64(True):
+        cell = cells.minimal(2)
+        draws = np.random.default_rng(1)
+        own = {name: draws.normal(size=shape) for name, shape in cell.shapes(3).items()}
+        h, x = draws.normal(size=2), draws.normal(size=3)
+        after = cell.step(jax.tree.map(jnp.asarray, own), jnp.asarray(h), jnp.asarray(x))
+    gate_bias, bias = np.split(own["bias"], 2)
+    e = np.tanh(own["kernel"] @ x + bias)
+    u = sigmoid(own["recurrent"] @ h + own["embedded"] @ e + gate_bias)
+    np.testing.assert_allclose(np.asarray(after), u * h + (1 - u) * e, rtol=1e-13)
