@@ -1,6 +1,8 @@
 """How the tests of a study load its script and run it at its smallest."""
 
+import csv
 import importlib.util
+import math
 import sys
 from pathlib import Path
 
@@ -56,5 +58,27 @@ def assert_belongs_together():
             assert number.formula_text, number.key
             assert number.formula_latex, number.key
         return said, numbers
+
+    return check
+
+
+@pytest.fixture(scope="session")
+def assert_sides_meet():
+    """Return a check: predictions are called so, and the table shows the distance of a pair."""
+
+    def check(folder, stem):
+        numbers = read(folder / "numbers.json")
+        for number in numbers.values():
+            if number.key.endswith(".predicted"):
+                assert (number.role, number.kind) == ("prediction", "computed"), number.key
+        predicted, measured = (numbers[f"{stem}.{side}"] for side in ("predicted", "measured"))
+        z = (float(measured.value) - float(predicted.value)) / float(measured.uncertainty.value)
+        assert math.isfinite(z)
+        rows = []
+        for path in folder.glob("*.csv"):
+            with open(path, newline="") as file:
+                rows += csv.DictReader(file)
+        said = [r["z"] for r in rows if r.get("predicted") == predicted.value and r.get("z")]
+        assert f"{z:+.1f}" in said
 
     return check
