@@ -2,13 +2,14 @@
 
     measured    (1 / 2L) log |J^T v|^2,  v a random unit vector, one number a network: its mean
     predicted   (1 / 2L) sum_l log chi_l, chi_l at the lengths that mean field gives
-    correction  -(1 / 4n) (a rho_l - b), mean over l: the mean of a logarithm lies below the logarithm
-                of a mean; rho = E phi'^4 / (E phi'^2)^2, Gaussian weights a = 3, b = 1, orthogonal
-                ones a = b = 3
+    correction  what the width adds: the exact law (digamma functions, conditional on no dead layer) for
+                ReLU and linear layers, `predicted.width_slope` for other activations, and for
+                orthogonal weights -(1 / 4n) (3 rho_l - 3), mean over l, rho = E phi'^4/(E phi'^2)^2:
+                there, and where lengths scatter too much for an expansion (-(1 / 4n) (3 rho_l - 1)
+                for Gaussian weights), their fluctuation is left out
 
-All in nats a layer, for the norm and not its square. For ReLU and linear layers with Gaussian weights
-the correction is replaced by the exact law (digamma functions, conditional on no dead layer); else it
-is of first order in 1/n and leaves out how the lengths themselves fluctuate. Source: Hanin and Nica,
+All in nats a layer, for the norm and not its square; all but the exact law are of first order in 1/n.
+Source: Hanin and Nica,
 CMP 2020, arXiv:1812.05994, made exact; Schoenholz et al., ICLR 2017.
 """
 
@@ -31,10 +32,15 @@ from gradchain.measured.build import mlp
 from gradchain.measured.gradient import gradient_chain
 from gradchain.predicted.finite_width import log_norm_law
 from gradchain.predicted.mean_field import length_trajectory
+from gradchain.predicted.width_slope import width_corrections
 
 # Two-sided 95 % points of Student's law by degrees of freedom; between two, the larger point.
 _STUDENT = {1: 12.706, 2: 4.303, 3: 3.182, 4: 2.776, 5: 2.571, 7: 2.365, 9: 2.262, 14: 2.145,
             19: 2.093, 29: 2.045, 59: 2.001, 119: 1.980, 10**9: 1.960}  # fmt: skip
+
+
+# Lengths that scatter more than this about their mean are beyond an expansion in 1/n.
+_SCATTER = 0.3
 
 
 @dataclass(frozen=True)
@@ -54,7 +60,7 @@ class Comparison:
         dead: networks whose gradient is exactly 0; left out of the mean.
         predicted: the slope at infinite width, a *prediction*.
         correction: what a width of n adds, a *prediction*; see the module's text.
-        correction_kind: "exact" or "first order in 1/n".
+        correction_kind: "exact", "first order in 1/n", or "first order in 1/n, lengths held".
         spread: predicted standard deviation of a single network's slope, of first order in 1/n.
     """
 
@@ -189,15 +195,18 @@ def _student(freedom: int) -> float:
 def _predict(
     phi: Activation, law: Initializer, depth: int, width: int, variance: Real
 ) -> tuple[float, float, str, float]:
-    path = length_trajectory(phi, math.sqrt(variance), 0.0, float(variance), depth)
+    scale = math.sqrt(variance)
+    path = length_trajectory(phi, scale, 0.0, float(variance), depth)
     predicted = float(path.log_product[-1]) / (2 * depth)
-    fourth = moment(phi, "slope_fourth", np.minimum(path.q[:-1], 1e12)).value
-    second = moment(phi, "slope_square", np.minimum(path.q[:-1], 1e12)).value
-    rho = fourth / second**2
+    q = np.minimum(path.q[:-1], 1e12)
+    fourth, second = (moment(phi, name, q).value for name in ("slope_fourth", "slope_square"))
     orthogonal = law.name in {"orthogonal", "delta_orthogonal"}
-    relative = (3 * rho - 3 if orthogonal else 3 * rho - 1) / width
+    relative = (3 * fourth / second**2 - (3 if orthogonal else 1)) / width
     spread = math.sqrt(float(relative.sum())) / (2 * depth)
-    if not orthogonal and phi.name in {"relu", "identity"}:
+    held = -float(relative.mean()) / 4
+    if orthogonal:
+        return predicted, held, "first order in 1/n, lengths held", spread
+    if phi.name in {"relu", "identity"}:
         own = log_norm_law(phi, width, depth)
         # The law is that of chi = 1; its mean is what the width alone does.
         return (
@@ -206,4 +215,8 @@ def _predict(
             "exact",
             math.sqrt(own.variance) / (2 * depth),
         )
-    return predicted, -float(relative.mean()) / 4, "first order in 1/n", spread
+    # Of a standard normal input, |x|^2 / n has the relative variance 2/n.
+    found = width_corrections(phi, np.array([scale]), 0.0, q[:, None], width, spread=2 / width)
+    if found.scatter.max() > _SCATTER:
+        return predicted, held, "first order in 1/n, lengths held", spread
+    return predicted, float(found.added.mean()) / 2, "first order in 1/n", spread

@@ -1,26 +1,16 @@
 """How fast do gradients change with depth at a point of the (sigma_w, sigma_b) plane: theory, and nets?
 
 Networks start at the length q that mean field says they keep, so the prediction of infinite width is the
-same in every layer: (1/2) log chi nats of the norm. A width n adds to the mean of the logarithm, to
-first order in 1/n (half of it for the norm, all of it for the square),
-
-    -(3 rho - 1)/2n                      log of a mean over n units, rho = E phi'^4/(E phi'^2)^2
-    (log chi)' m_l + (log chi)'' s_l/2   the lengths fluctuate: q_l = q + d, m = E d, s = E d^2,
-                                         s' = V'^2 s + sigma_w^4 Var(phi^2)/n,  m' = V' m + V'' s/2
-    C_l (k - 1)                          u leans towards the state h: C = E cos^2(u, h), since the same
-                                         weights carry both
-
-    C' = (C a^2 + E phi^2 phi'^2/n) / (E phi^2 E phi'^2),   a = E phi phi' g,   k = E phi'^2 g^2/E phi'^2,
-
-g = the part of z that the weights bring, scaled to variance 1. With Gaussian weights |Ju| and |J^T v|
-have the same law for uniform unit u and v, so the forward product is followed: no states are kept.
-Infinite width: Schoenholz et al., ICLR 2017; first line: Hanin and Nica, CMP 2020.
+same in every layer: (1/2) log chi nats of the norm. What a width n adds is in
+`gradchain.predicted.width_slope`. With Gaussian weights |Ju| and |J^T v| have the same law for uniform
+unit u and v, so the forward product is followed: no states are kept. Infinite width: Schoenholz et al.,
+ICLR 2017.
 """
 
 import math
 from collections.abc import Sequence
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -31,12 +21,11 @@ from gradchain import activations
 from gradchain._errors import UsageError
 from gradchain.activations import Activation
 from gradchain.experiments.lanes import draw_keys
-from gradchain.gaussian import expectation, moment
+from gradchain.gaussian import moment
 from gradchain.predicted.mean_field import critical_sigma_w, mean_field, phase_diagram
+from gradchain.predicted.width_slope import width_corrections
 
 ACTIVATIONS = ("tanh", "erf", "sigmoid", "relu")
-# The square root of the float64 error of a moment, and so of a second difference.
-_STEP = 1e-3
 # Their slopes do not depend on the length, so any will do.
 _SCALE_FREE = ("relu", "leaky_relu", "identity")
 
@@ -77,35 +66,6 @@ def lengths(activation: str, sigma_w: Sequence[float], sigma_b: float) -> np.nda
     return np.where(np.isfinite(found), found, 1.0)
 
 
-def _moments(phi: Activation, q: np.ndarray, weight: np.ndarray) -> dict[str, np.ndarray]:
-    """Return the moments of the module's text; `weight` is the weights' share of the length q."""
-
-    def over(function: Any) -> np.ndarray:
-        return np.asarray(expectation(function, q, phi.kinks).value)
-
-    square, slope = (np.asarray(moment(phi, m, q).value) for m in ("square", "slope_square"))
-    lean = over(lambda x: phi(x) * phi.derivative(x) * x) / np.sqrt(q) * np.sqrt(weight)
-    tilt = over(lambda x: (phi.derivative(x) * x) ** 2) / q
-    return {
-        "square": square,
-        "slope": slope,
-        "rho": np.asarray(moment(phi, "slope_fourth", q).value) / slope**2,
-        "fourth": over(lambda x: phi(x) ** 4),
-        "cross": over(lambda x: (phi(x) * phi.derivative(x)) ** 2),
-        "lean": lean,
-        "tilt": weight * (tilt / slope - 1),
-        "growth": np.asarray(moment(phi, "square_growth", q).value),
-    }
-
-
-def _difference(phi: Activation, name: str, q: np.ndarray, log: bool) -> tuple[Any, Any]:
-    """Return first and second derivative of a moment, or of its logarithm, by the length."""
-    values = [np.asarray(moment(phi, name, q * f).value) for f in (1 - _STEP, 1.0, 1 + _STEP)]
-    low, middle, high = (np.log(v) if log else v for v in values)
-    step = q * _STEP
-    return (high - low) / (2 * step), (high - 2 * middle + low) / step**2
-
-
 def expected(
     activation: str, sigma_w: Sequence[float], sigma_b: float, width: int, depth: int
 ) -> Expected:
@@ -128,23 +88,9 @@ def expected(
     """
     phi, scale = activations.get(activation), np.asarray(sigma_w, np.float64)
     q = lengths(activation, sigma_w, sigma_b)
-    own = scale**2 * np.asarray(moment(phi, "square", q).value)
-    m = _moments(phi, q, own / (own + sigma_b**2))
-    chi = scale**2 * m["slope"]
-    slope_v = scale**2 * m["growth"]
-    bend_v = scale**2 * _difference(phi, "square", q, log=False)[1]
-    first, second = _difference(phi, "slope_square", q, log=True)
-    noise = scale**4 * np.maximum(m["fourth"] - m["square"] ** 2, 0) / width
-    spread, shift, lean = np.zeros_like(q), np.zeros_like(q), np.full_like(q, 1 / width)
-    total = np.zeros_like(q)
-    scale_free = np.abs(first) * q < 1e-9
-    for _ in range(depth):
-        bent = first * shift + second * spread / 2
-        total += np.where(scale_free, 0.0, bent) + lean * m["tilt"] - (3 * m["rho"] - 1) / 2 / width
-        shift = slope_v * shift + bend_v * spread / 2
-        spread = slope_v**2 * spread + noise
-        lean = (lean * m["lean"] ** 2 + m["cross"] / width) / (m["square"] * m["slope"])
-    infinite = np.log(chi) / 2
+    infinite = np.log(scale**2 * np.asarray(moment(phi, "slope_square", q).value)) / 2
+    stays = np.broadcast_to(q, (depth, len(q)))
+    total = width_corrections(phi, scale, sigma_b, stays, width).added.sum(axis=0)
     return Expected(infinite, infinite + total / (2 * depth))
 
 
