@@ -199,9 +199,9 @@ def test_control_c_that_compiled_code_turned_into_another_error_is_still_control
 
 DAMAGED = """
 import sys
-from gradchain.registry import reading
-honest = reading.packaged
-reading.packaged = lambda name: honest(name).replace(b"0.25", b"0.26")
+from gradchain.registry import reference
+honest = reference.packaged
+reference.packaged = lambda name: honest(name).replace(b"0.25", b"0.26")
 from gradchain.cli import run
 sys.exit(run(["cite", "ln2"]))
 """

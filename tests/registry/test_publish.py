@@ -12,7 +12,7 @@ import pytest
 from gradchain import registry
 from gradchain._errors import RegistryError
 from gradchain._version import VERSION
-from gradchain.registry import publish, reading
+from gradchain.registry import publish, reference
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -54,7 +54,7 @@ def test_building_twice_changes_nothing_and_the_checksum_fits(tmp_path: Path):
 
 
 def test_the_packaged_provenance_names_versions_and_no_machine():
-    provenance = json.loads(reading.packaged("provenance.json"))
+    provenance = json.loads(reference.packaged("provenance.json"))
     assert provenance["versions"]["gradchain"] == VERSION
     assert set(provenance) == {"date", "python", "platform", "versions", "numbers"}
     assert provenance["numbers"] == len(registry.load())

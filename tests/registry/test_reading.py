@@ -11,7 +11,7 @@ import pytest
 
 from gradchain import registry
 from gradchain._errors import RegistryError
-from gradchain.registry import reading
+from gradchain.registry import reading, reference
 from gradchain.registry.collection import SCHEMA
 
 GOOD = {
@@ -164,20 +164,35 @@ def test_a_bad_record_of_a_newer_version_says_which_version_wrote_it(tmp_path: P
 def test_one_flipped_byte_in_the_packaged_reference_is_noticed(
     place: int, monkeypatch: pytest.MonkeyPatch
 ):
-    data = bytearray(reading.packaged("numbers.json"))
+    data = bytearray(reference.packaged("numbers.json"))
     data[place] ^= 1
-    real = reading.packaged
+    real = reference.packaged
     monkeypatch.setattr(
-        reading, "packaged", lambda name: bytes(data) if name == "numbers.json" else real(name)
+        reference, "packaged", lambda name: bytes(data) if name == "numbers.json" else real(name)
     )
     with pytest.raises(RegistryError, match=r"damaged.*reinstall gradchain") as caught:
-        reading.load.__wrapped__()
+        reference.load.__wrapped__()
     assert caught.value.exit_code == 3
 
 
 def test_a_missing_reference_says_reinstall():
     with pytest.raises(RegistryError, match=r"nothing.json is missing; reinstall"):
-        reading.packaged("nothing.json")
+        reference.packaged("nothing.json")
+
+
+def test_the_packaged_reference_passes_the_strict_reading_and_is_the_same_either_way():
+    strict = reading.parse_registry(reference.packaged("numbers.json"), "numbers.json")
+    sealed = registry.load()
+    assert list(strict.items()) == list(sealed.items())
+    assert (strict.schema, strict.writer) == (sealed.schema, sealed.writer)
+
+
+def test_a_record_of_the_reference_is_built_once_and_only_when_asked_for():
+    sealed = reference.load.__wrapped__()
+    assert "ln2" in sealed
+    assert sealed["ln2"] is sealed["ln2"]
+    # The run-time type checks of the tests look at one record of a mapping that they meet.
+    assert len(sealed._by_key._built) <= 5 < len(sealed)
 
 
 def test_reading_numbers_needs_no_array_library_and_no_patience():

@@ -34,7 +34,7 @@ class Support:
         UsageError: the text is no check.
 
     Example:
-        >>> from gradchain.registry.reading import load
+        >>> from gradchain.registry.reference import load
         >>> Support("sigmoid.derivative.sup == 1/4").holds(load())
         True
         >>> Support("1000 * a.b < c.d / e.f").keys

@@ -151,7 +151,7 @@ def failures(claims: Iterable[Claim], numbers: Mapping[str, Number]) -> list[str
         pending claim whose numbers have all arrived; empty if all is well.
 
     Example:
-        >>> from gradchain.registry.reading import load as numbers
+        >>> from gradchain.registry.reference import load as numbers
         >>> failures(load(), numbers())
         []
     """

@@ -254,7 +254,7 @@ def claims(
     """
     from gradchain.claims import find, load, page, paragraph, to_json
     from gradchain.claims.wording import line
-    from gradchain.registry.reading import load as reference
+    from gradchain.registry.reference import load as reference
 
     found, numbers = find(load(), words), reference()
     if format == "json":

@@ -2,8 +2,9 @@
 
 from gradchain.registry.collection import Registry, order, validate_all
 from gradchain.registry.display import shown
-from gradchain.registry.reading import load, read
+from gradchain.registry.reading import read
 from gradchain.registry.record import Check, How, Number
+from gradchain.registry.reference import load
 from gradchain.registry.writing import write
 
 __all__ = [

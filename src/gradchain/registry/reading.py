@@ -5,8 +5,6 @@ before the file is opened, the text before it is parsed, every record before it 
 Nothing in a file is ever run. Cost: linear in the file, some 50 microseconds a record.
 """
 
-import functools
-import hashlib
 import json
 import math
 import os
@@ -26,7 +24,6 @@ from gradchain.registry.grammar import canonical, refuse
 from gradchain.registry.record import Check, How, Number
 
 MAX_BYTES = 64 * 2**20
-PACKAGED = "packaged reference"
 
 _NESTED: dict[str, type] = {"check": Check, "uncertainty": Uncertainty}
 _LISTS = ("tags", "enclosure")
@@ -334,45 +331,3 @@ def _nested(key: str, name: str, value: object, lenient: bool) -> object:
         for part in value
         if part in parts
     })
-
-
-def packaged(name: str) -> bytes:
-    """Return a file of the folder `data`, also when gradchain runs from a zip file.
-
-    Args:
-        name: the file's name.
-
-    Returns:
-        Its bytes.
-
-    Raises:
-        RegistryError: the file is not there.
-    """
-    where = str(Path(__file__).parent / "data" / name)
-    try:
-        return __loader__.get_data(where)  # type: ignore[name-defined]
-    except OSError as error:
-        raise RegistryError(f"the reference file {name} is missing; reinstall gradchain") from error
-
-
-@functools.cache
-def load() -> Registry:
-    """Return the numbers that came with gradchain, without JAX and without running anything.
-
-    Returns:
-        The packaged reference, read once.
-
-    Raises:
-        RegistryError: the file's bytes are not those that were packaged; reinstall gradchain.
-
-    Example:
-        >>> load()["sigmoid.chain.bound.n5"].value
-        '0.0009765625'
-    """
-    data = packaged("numbers.json")
-    wanted = packaged("checksum.txt").decode("ascii", "replace").split()
-    if not wanted or hashlib.sha256(data).hexdigest() != wanted[0]:
-        raise RegistryError(
-            "the reference file numbers.json is damaged (its checksum differs); reinstall gradchain"
-        )
-    return parse_registry(data, "numbers.json", PACKAGED)

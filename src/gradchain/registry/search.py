@@ -18,8 +18,9 @@ from gradchain.registry.collection import Registry, order
 from gradchain.registry.display import shown
 from gradchain.registry.expression import MAX_QUERY, evaluate, plain_formula
 from gradchain.registry.formats import ascii_text
-from gradchain.registry.reading import load, read
+from gradchain.registry.reading import read
 from gradchain.registry.record import Number
+from gradchain.registry.reference import load
 
 
 class Shelf(Mapping[str, Number]):

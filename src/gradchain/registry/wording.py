@@ -26,7 +26,7 @@ def nature(number: Number) -> str:
         Role and kind, as in `upper bound, value exact` or `exact value`.
 
     Example:
-        >>> from gradchain.registry.reading import load
+        >>> from gradchain.registry.reference import load
         >>> nature(load()["sigmoid.chain.bound.n5"])
         'upper bound, value exact'
     """
