@@ -8,9 +8,9 @@ linear in the number of records.
 import os
 import re
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from fractions import Fraction
-from functools import lru_cache
+from typing import Any, TypeVar
 
 from gradchain._errors import UnknownKeyError, UsageError
 from gradchain._text import shorten, significant
@@ -21,6 +21,8 @@ from gradchain.registry.formats import ascii_text
 from gradchain.registry.reading import read
 from gradchain.registry.record import Number
 from gradchain.registry.reference import load
+
+_T = TypeVar("_T")
 
 
 class Shelf(Mapping[str, Number]):
@@ -52,6 +54,7 @@ class Shelf(Mapping[str, Number]):
                     )
                 taken[key] = registry
         self._home |= taken
+        self._spelt: dict[tuple[Callable[[Number], Any], str], Any] = {}
 
     @classmethod
     def open(cls, *paths: str | os.PathLike[str]) -> "Shelf":
@@ -112,6 +115,20 @@ class Shelf(Mapping[str, Number]):
         self[key]
         return self._home[key].current(key), self.origin(key)
 
+    def spelt(self, key: str, how: Callable[[Number], _T]) -> _T:
+        """Return `how(number)`, computed once a shelf: a search asks it of every number.
+
+        Args:
+            key: a key of the shelf.
+            how: a function of this module.
+
+        Returns:
+            Its result for the number of this key.
+        """
+        if (how, key) not in self._spelt:
+            self._spelt[how, key] = how(self[key])
+        return self._spelt[how, key]
+
     def unknown(self, key: str) -> UnknownKeyError:
         """Build the error for a key that is not here.
 
@@ -139,7 +156,6 @@ def fold(text: str) -> str:
     return unicodedata.normalize("NFKC", text).casefold()
 
 
-@lru_cache(maxsize=8192)
 def haystack(number: Number) -> str:
     """Collect everything of a record that a search looks through.
 
@@ -179,7 +195,7 @@ def find(shelf: Shelf, words: tuple[str, ...]) -> list[str]:
                 f"cannot search for {shorten(word)}; expected 1 to {MAX_QUERY} characters"
             )
     found = list(shelf)
-    texts = {key: haystack(shelf[key]) for key in found} if words else {}
+    texts = {key: shelf.spelt(key, haystack) for key in found} if words else {}
     for word in words:
         valued = set(by_value(shelf, word)) if any(sign.isdigit() for sign in word) else set()
         needle = fold(word)
@@ -211,10 +227,10 @@ def by_value(shelf: Shelf, query: str) -> list[str]:
     for key in shelf:
         number = shelf[key]
         # A plain decimal is a value, even where somebody's closed form is spelt `1`.
-        if not digits and wanted in _names(number):
+        if not digits and wanted in shelf.spelt(key, _names):
             named.append(key)
         elif (value is not None and _same(number, value, digits)) or (
-            value is None and wanted == plain_formula(shown(number))
+            value is None and wanted == shelf.spelt(key, _plainly)
         ):
             valued.append(key)
     return named or valued
@@ -223,6 +239,11 @@ def by_value(shelf: Shelf, query: str) -> list[str]:
 def _names(number: Number) -> set[str]:
     """Return the closed form and the formula of a record in their one spelling."""
     return {plain_formula(name) for name in (number.exact, number.formula_text) if name}
+
+
+def _plainly(number: Number) -> str:
+    """Return the shown value of a record in its one spelling."""
+    return plain_formula(shown(number))
 
 
 def one(shelf: Shelf, query: str) -> str:
