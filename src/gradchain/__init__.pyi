@@ -42,6 +42,7 @@ from .bridge.diagnosis import (
     diagnose_arrays,
 )
 from .experiments.moons import MoonsExperiment, moons_experiment
+from .experiments.recall import Recall, recall_experiment
 from .experiments.weight_change import WeightChange, weight_change
 from .initializers import Initializer
 from .measured.build import concatenate, mlp, network_from_weights, residual, single
@@ -140,6 +141,7 @@ __all__ = [
     "NonFiniteError",
     "OutputError",
     "PhaseDiagram",
+    "Recall",
     "RegistryError",
     "Residual",
     "Run",
@@ -204,6 +206,7 @@ __all__ = [
     "normalized_trajectory",
     "phase_diagram",
     "predicted",
+    "recall_experiment",
     "registry",
     "relu_lyapunov_exponents",
     "report",

@@ -105,8 +105,17 @@ def network_key(key: jax.Array, number: jax.Array) -> jax.Array:
     return jax.random.fold_in(key, number)
 
 
-def _spread(function: Any, over: int, grid: Mesh) -> Any:
-    """Map a one-network function over (devices, seeds), the first `over` arguments being mapped."""
+def spread_chunks(function: Any, over: int, grid: Mesh) -> Any:
+    """Map a one-network function over (devices, networks) and compile it.
+
+    Args:
+        function: of one network.
+        over: how many of its first arguments have networks in front; the rest are shared.
+        grid: devices.
+
+    Returns:
+        The compiled function; its first `over` arguments and its results are (devices, networks, ...).
+    """
 
     def chunk(*args: Any) -> Any:
         own, shared = args[:over], args[over:]
@@ -189,7 +198,7 @@ def _starter(design: Design, law: Initializer, unit_variance: bool, grid: Mesh) 
             params["hidden"]["gain"] = params["hidden"]["gain"] * how.gain
         return params
 
-    return _spread(one, 1, grid)
+    return spread_chunks(one, 1, grid)
 
 
 def _optimizer(plan: Plan, knobs: Knobs) -> Any:
@@ -226,7 +235,7 @@ def _beginner(plan: Plan, grid: Mesh) -> Any:
         memory = fresh_memory(plan.design)
         return Networks(params, state, memory, zero, minus, kernels, shuffle)
 
-    return _spread(one, 2, grid)
+    return spread_chunks(one, 2, grid)
 
 
 @lru_cache(maxsize=64)
@@ -240,7 +249,7 @@ def segment(plan: Plan, grid: Mesh) -> Any:
     Returns:
         (networks, knobs, inputs (d, n), targets (k, n)) -> (networks, `Curves`).
     """
-    return _spread(partial(_train, plan), 1, grid)
+    return spread_chunks(partial(_train, plan), 1, grid)
 
 
 def _train(
@@ -318,7 +327,7 @@ def observer(design: Design, grid: Mesh) -> Any:
     ) -> Seen:
         return observe(design, params, start, memory, depth, x, y)
 
-    return _spread(one, 3, grid)
+    return spread_chunks(one, 3, grid)
 
 
 @lru_cache(maxsize=64)
@@ -341,7 +350,7 @@ def evaluator(design: Design, grid: Mesh) -> Any:
         losses, right = head(design, dense(params["last"], last), y)
         return jnp.mean(losses), jnp.mean(right)
 
-    return _spread(one, 2, grid)
+    return spread_chunks(one, 2, grid)
 
 
 @lru_cache(maxsize=64)

@@ -25,7 +25,7 @@ from gradchain.measured.network import Network, forward
 from gradchain.scaled import from_array, log_abs
 from gradchain.scaled.value import norm
 from gradchain.training import optimizers
-from gradchain.training.program import CHUNK, _spread, gathered, mesh, placed
+from gradchain.training.program import CHUNK, gathered, mesh, placed, spread_chunks
 
 SATURATED = 0.01
 UNITS = ("activation_mean", "activation_variance", "saturated", "dead")
@@ -186,7 +186,7 @@ def train(
     key = jax.random.key(key) if isinstance(key, int) else random_key(key)
     grid = mesh()
     one = _run(init, loss, optimizer, steps, size, every)
-    program = _spread(one, 1, grid)
+    program = spread_chunks(one, 1, grid)
     host = jax.tree.map(np.asarray, data)
     shared = placed(host, grid, False)
     keys = jax.jit(jax.vmap(jax.vmap(lambda number: jax.random.fold_in(key, number))))

@@ -1,0 +1,114 @@
+"""How much of a gradient is left 50 words back, in real recurrent networks at initialization?
+
+Networks differ by their weights and by the sentence they read. All start as in Keras: Glorot kernels,
+orthogonal recurrent weights, zero biases but for the forget gate's. Cost: 2 to 4 s of compilation for
+each kind of cell, then some 10 ms a network of 64 units.
+"""
+
+from functools import lru_cache, partial
+from typing import NamedTuple
+
+import jax
+import numpy as np
+from jax import lax
+
+from gradchain import tasks
+from gradchain._errors import UsageError
+from gradchain._types import one_of
+from gradchain.experiments.lanes import draw_keys
+from gradchain.measured.recurrent import Cell, cells
+from gradchain.measured.recurrent.chain import time_chain
+
+WORDS = 50
+LARGEST = {"units": 256, "seeds": 2000}
+# Name -> the cell that takes the steps, and the one that draws the weights: a gate's bias is a
+# parameter, so that one program serves all biases.
+_CELLS = {
+    "rnn.sigmoid": (partial(cells.simple_rnn, activation="sigmoid"), {}),
+    "rnn.tanh": (cells.simple_rnn, {}),
+    "lstm.bias0": (cells.lstm, {"forget_bias": 0}),
+    "lstm.bias1": (cells.lstm, {"forget_bias": 1}),
+    "lstm.bias5": (cells.lstm, {"forget_bias": 5}),
+    "gru.bias0": (cells.gru, {}),
+}
+NETWORKS = tuple(_CELLS)
+PATHS = ("total", "direct")
+
+
+class Walk(NamedTuple):
+    """Decimal logarithms of what is left, by network and words back: each (S, 51), column 0 zero.
+
+    `total`: ||dm_T/dm_(T-k)||_F / sqrt(n), with m the n entries of state that carry the memory, h or
+    an LSTM's c: the root mean square of |J u| over directions u. `direct`: the same along the product
+    of the gates that multiply the old state; all NaN where there is no such gate.
+    """
+
+    total: np.ndarray
+    direct: np.ndarray
+
+
+def has_gate(network: str) -> bool:
+    """Say whether a network has a gate that multiplies its old state.
+
+    Args:
+        network: one of `NETWORKS`.
+
+    Returns:
+        False for the plain ones.
+    """
+    return not network.startswith("rnn.")
+
+
+@partial(jax.jit, static_argnames=("cell", "memory"))
+def _sizes(
+    cell: Cell, params: dict[str, jax.Array], inputs: jax.Array, memory: str
+) -> tuple[jax.Array, jax.Array]:
+    def one(network: tuple[dict[str, jax.Array], jax.Array]) -> tuple[jax.Array, jax.Array]:
+        chain = time_chain(cell, *network, parameters=False)
+        logs = chain.block_log_norms
+        return logs[memory], logs.get(f"{memory}_direct", jax.numpy.full_like(logs[memory], np.nan))
+
+    return lax.map(one, (params, inputs), batch_size=32)
+
+
+@lru_cache(maxsize=len(NETWORKS))
+def walk(network: str, units: int, seeds: int, seed: int) -> Walk:
+    """Follow the gradient 50 words back in networks that read a sentence.
+
+    Args:
+        network: one of `NETWORKS`.
+        units: n.
+        seeds: number of networks, each with its own sentence.
+        seed: seed of the draws.
+
+    Returns:
+        `Walk`, float64 logarithms of float32 chains (exact up to rounding, some 1e-2 in the natural
+        logarithm at most).
+
+    Raises:
+        UsageError: for another network or size.
+
+    Example:
+        >>> found = walk("rnn.sigmoid", 4, 2, 0)
+        >>> found.total.shape, bool(found.total[:, 50].max() < 50 * np.log10(0.25))
+        ((2, 51), True)
+    """
+    make, settings = _CELLS[one_of("network", network, NETWORKS)]
+    for name, value in (("units", units), ("seeds", seeds)):
+        if not 1 <= value <= LARGEST[name]:
+            raise UsageError(f"got {name}={value}, expected 1 to {LARGEST[name]}")
+    task = tasks.sentence(WORDS)
+    keys = draw_keys(seed, seeds)
+    law = make(units, **settings)
+    params, inputs = jax.jit(
+        jax.vmap(lambda key: (law.init(key, task.inputs, "float32"), _sentence(task, key)))
+    )(keys)
+    memory = "c" if network.startswith("lstm") else "h"
+    found = _sizes(make(units), params, inputs, memory)
+    # Step 1 reads the country; from the last step 50 words are gone back to it.
+    total, direct = (np.asarray(logs, np.float64)[:, :0:-1] / np.log(10.0) for logs in found)
+    return Walk(total - total[:, :1], direct - direct[:, :1])
+
+
+def _sentence(task: tasks.SequenceTask, key: jax.Array) -> jax.Array:
+    return task.draw(jax.random.fold_in(key, 1), 1, "float32")[0][0]
