@@ -24,12 +24,10 @@ from jax.flatten_util import ravel_pytree
 
 from gradchain import initializers
 from gradchain.measured.recurrent import Cell
-from gradchain.tasks.sequences import SequenceTask
+from gradchain.tasks.sequences import Adding, SequenceTask
 from gradchain.training.optimizers import build, clipping
 from gradchain.training.program import spread_chunks
 
-# Hochreiter and Schmidhuber 1997 count an answer of the adding problem as right within this distance.
-WITHIN = 0.04
 # Keras draws embeddings from U(-0.05, 0.05).
 EMBEDDING = 0.05
 # A step counts as clipped if it is shorter by more than rounding.
@@ -169,7 +167,7 @@ def judged(task: SequenceTask, outputs: jax.Array, targets: jax.Array) -> tuple[
     """
     if task.kind == "regression":
         error = outputs[:, 0, 0] - targets
-        return error * error, (jnp.abs(error) < WITHIN).astype(outputs.dtype)
+        return error * error, (jnp.abs(error) < Adding.tolerance).astype(outputs.dtype)
     labels = targets.reshape(outputs.shape[:2])
     losses = optax.softmax_cross_entropy_with_integer_labels(outputs, labels)
     right = (jnp.argmax(outputs, axis=-1) == labels).astype(outputs.dtype)
