@@ -162,7 +162,7 @@ def command(
             expected = [_expected(study, folder, scale, seed) for study in studies]
             # What nobody asked for is not reported as missing.
             expected = [e for e in expected if e.state != "missing" or not only]
-            report = build(folder, expected)
+            report = build(folder, expected, Path(__file__).resolve().parents[1] / "proofs")
         for name, code in codes.items():
             if code:
                 say(f"{name} failed with exit code {code}; its message is above")

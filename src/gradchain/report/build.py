@@ -8,6 +8,7 @@ from gradchain._errors import OutputError
 from gradchain.report.html import GENERATOR, page
 from gradchain.report.markdown import text_page
 from gradchain.report.reading import Expected, StudyPage, read_study
+from gradchain.report.theorems import read_theorems
 from gradchain.study.files import prepare_folder, write_bytes
 from gradchain.study.outputs import SETTINGS
 
@@ -25,22 +26,24 @@ class Report:
     states: tuple[tuple[str, str], ...]
 
 
-def build(root: Path, expected: Sequence[Expected] = ()) -> Report:
+def build(root: Path, expected: Sequence[Expected] = (), proofs: Path | None = None) -> Report:
     """Write `report.html` and `report.md` into a results folder.
 
     Args:
         root: the results folder; every folder in it that a study made is shown.
         expected: studies that belong in the report even if their folder is missing.
+        proofs: the folder of the theorems' pages, shown in the HTML report; None for none.
 
     Returns:
         The two paths, and the state of each study.
 
     Raises:
-        OutputError: if a file cannot be written, or is not ours to overwrite.
+        OutputError: if a file cannot be written, or is not ours to overwrite, or a theorem's page
+            cannot be read.
     """
-    pages = collect(root, expected)
+    pages, theorems = collect(root, expected), read_theorems(proofs)
     prepare_folder(root)
-    for name, text in ((HTML, page(pages)), (MARKDOWN, text_page(pages))):
+    for name, text in ((HTML, page(pages, theorems)), (MARKDOWN, text_page(pages))):
         _replace(root / name, text.encode("utf-8"))
     states = tuple((study.name, study.state) for study in pages)
     return Report(root / HTML, root / MARKDOWN, states)

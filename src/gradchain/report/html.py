@@ -14,6 +14,7 @@ from gradchain.registry.formats import html_text
 from gradchain.registry.record import Number
 from gradchain.registry.wording import holds_if, nature
 from gradchain.report.reading import StudyPage
+from gradchain.report.theorems import TheoremPage, theorem_sections
 from gradchain.study.text import fill
 
 GENERATOR = "gradchain report"
@@ -45,16 +46,18 @@ code { font-size: 0.95em; overflow-wrap: anywhere; }
 """
 
 
-def page(studies: Sequence[StudyPage]) -> str:
+def page(studies: Sequence[StudyPage], theorems: Sequence[TheoremPage] = ()) -> str:
     """Write the whole report.
 
     Args:
         studies: the studies, in order.
+        theorems: the pages of the theorems.
 
     Returns:
         The HTML text.
     """
-    room = SIZE_LIMIT - 2**20 - sum(_text_size(study) for study in studies)
+    entry, proved = theorem_sections(theorems)
+    room = SIZE_LIMIT - 2**20 - len(proved) - sum(_text_size(study) for study in studies)
     parts = []
     for study in studies:
         text, used = _study(study, room)
@@ -76,8 +79,9 @@ def page(studies: Sequence[StudyPage]) -> str:
         "<p>Every number in these sentences and tables has a key. Follow it to the list at the end "
         "for what it says and when it holds; <code>gradchain cite KEY</code> gives it ready for "
         "your notes, <code>gradchain why KEY</code> says where it comes from.</p>\n"
-        f'<ul>\n{contents}<li><a href="#all-numbers">All numbers</a></li>\n</ul>\n'
+        f'<ul>\n{contents}{entry}<li><a href="#all-numbers">All numbers</a></li>\n</ul>\n'
         + "\n".join(parts)
+        + proved
         + _all_numbers(numbers, conflicts(studies))
         + "</main>\n</body>\n</html>\n"
     )
