@@ -7,6 +7,7 @@ imports its module only when called, so that numbers without JAX are checked wit
 
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
+from typing import Any
 
 from gradchain._result import Result
 from gradchain.registry.recheck import Entry, Finding
@@ -15,199 +16,85 @@ from gradchain.registry.recheck import run as _run
 from gradchain.registry.record import How, Number
 
 
-def _from_rational(name: str) -> Callable[..., Result]:
-    """Return a function of `certify.rational`."""
-    from gradchain.certify import rational
-
-    return getattr(rational, name)
-
-
-def _from_constants(name: str) -> Callable[..., Result]:
-    """Return a function of `certify.constants`."""
-    from gradchain.certify import constants
-
-    return getattr(constants, name)
-
-
-def _from_derivatives(name: str) -> Callable[..., Result]:
-    """Return a function of `certify.derivatives`."""
-    from gradchain.certify import derivatives
-
-    return getattr(derivatives, name)
-
-
-def _from_moments(name: str) -> Callable[..., Result]:
-    """Return a function of `certify.moments`."""
-    from gradchain.certify import moments
-
-    return getattr(moments, name)
-
-
-def _from_window(name: str) -> Callable[..., Result]:
-    """Return a function of `experiments.window`."""
-    from gradchain.experiments import window
-
-    return getattr(window, name)
-
-
-def _from_chain_numbers(name: str) -> Callable[..., Result]:
-    """Return a function of `experiments.chain_numbers`."""
-    from gradchain.experiments import chain_numbers
-
-    return getattr(chain_numbers, name)
-
-
-def _from_saturation_numbers(name: str) -> Callable[..., Result]:
-    """Return a function of `experiments.saturation_numbers`."""
-    from gradchain.experiments import saturation_numbers
-
-    return getattr(saturation_numbers, name)
-
-
-def _from_lab_numbers(name: str) -> Callable[..., Result]:
-    """Return a function of `experiments.lab_numbers`."""
-    from gradchain.experiments import lab_numbers
-
-    return getattr(lab_numbers, name)
-
-
-def _from_moons_cells(name: str) -> Callable[..., Result]:
-    """Return a function of `experiments.moons_cells`."""
-    from gradchain.experiments import moons_cells
-
-    return getattr(moons_cells, name)
-
-
-def _from_remedies(name: str) -> Callable[..., Result]:
-    """Return a function of `experiments.remedies_numbers`."""
-    from gradchain.experiments import remedies_numbers
-
-    return getattr(remedies_numbers, name)
-
-
-def _from_dead_units(name: str) -> Callable[..., Result]:
-    """Return a function of `experiments.dead_units`."""
-    from gradchain.experiments import dead_units
-
-    return getattr(dead_units, name)
-
-
-def _from_normalization(name: str) -> Callable[..., Result]:
-    """Return a function of `experiments.normalization`."""
-    from gradchain.experiments import normalization
-
-    return getattr(normalization, name)
-
-
-def _from_output_layer_exact(name: str) -> Callable[..., Result]:
-    """Return a function of `experiments.output_layer_exact`."""
-    from gradchain.experiments import output_layer_exact
-
-    return getattr(output_layer_exact, name)
-
-
-def _from_output_layer(name: str) -> Callable[..., Result]:
-    """Return a function of `experiments.output_layer`."""
-    from gradchain.experiments import output_layer
-
-    return getattr(output_layer, name)
-
-
-def _from_float_limits(name: str) -> Callable[..., Result]:
-    """Return a function of `experiments.float_limits`."""
-    from gradchain.experiments import float_limits
-
-    return getattr(float_limits, name)
-
-
-def _from_mixed_precision(name: str) -> Callable[..., Result]:
-    """Return a function of `experiments.mixed_precision_numbers`."""
-    from gradchain.experiments import mixed_precision_numbers
-
-    return getattr(mixed_precision_numbers, name)
-
-
-def _from_recognise(name: str) -> Callable[..., Result]:
-    """Return a function of `experiments.recognise_numbers`."""
-    from gradchain.experiments import recognise_numbers
-
-    return getattr(recognise_numbers, name)
-
-
-def _from_exploding(name: str) -> Callable[..., Result]:
-    """Return a function of `experiments.exploding`."""
-    from gradchain.experiments import exploding
-
-    return getattr(exploding, name)
-
-
-def _from_centring(name: str) -> Callable[..., Result]:
-    """Return a function of `experiments.centring`."""
-    from gradchain.experiments import centring
-
-    return getattr(centring, name)
-
-
-def _from_normalized(name: str) -> Callable[..., Result]:
-    """Return a function of `experiments.normalized_numbers`."""
-    from gradchain.experiments import normalized_numbers
-
-    return getattr(normalized_numbers, name)
-
-
-def _from_transformer(name: str) -> Callable[..., Result]:
-    """Return a function of `experiments.transformer_numbers`."""
-    from gradchain.experiments import transformer_numbers
-
-    return getattr(transformer_numbers, name)
-
-
-def _from_residual(name: str) -> Callable[..., Result]:
-    """Return a function of `experiments.residual_numbers`."""
-    from gradchain.experiments import residual_numbers
-
-    return getattr(residual_numbers, name)
-
-
-def _from_initializers(name: str) -> Callable[..., Result]:
-    """Return a function of `experiments.initializers_numbers`."""
-    from gradchain.experiments import initializers_numbers
-
-    return getattr(initializers_numbers, name)
-
-
-def _from_finite_width(name: str) -> Callable[..., Result]:
-    """Return a function of `experiments.finite_width_numbers`."""
-    from gradchain.experiments import finite_width_numbers
-
-    return getattr(finite_width_numbers, name)
-
-
-def _from_phase_diagram(name: str) -> Callable[..., Result]:
-    """Return a function of `experiments.phase_diagram_numbers`."""
-    from gradchain.experiments import phase_diagram_numbers
-
-    return getattr(phase_diagram_numbers, name)
-
-
-def _from_isometry(name: str) -> Callable[..., Result]:
-    """Return a function of `experiments.isometry_numbers`."""
-    from gradchain.experiments import isometry_numbers
-
-    return getattr(isometry_numbers, name)
-
-
-# module -> (loader, needs JAX, names). A function that is not named here is never run. To add one:
-# mark it with `@recomputable`, write a loader above if its module is new, and name it here; a test
-# holds this table against the marks.
-_MODULES: dict[str, tuple[Callable[[str], Callable[..., Result]], bool, tuple[str, ...]]] = {
+def _module(name: str) -> Any:
+    """Return a module of the table, imported now.
+
+    Raises:
+        LookupError: the table names a module that is not here.
+    """
+    match name:
+        case "gradchain.certify.rational":
+            from gradchain.certify import rational as found
+        case "gradchain.certify.constants":
+            from gradchain.certify import constants as found
+        case "gradchain.certify.derivatives":
+            from gradchain.certify import derivatives as found
+        case "gradchain.certify.moments":
+            from gradchain.certify import moments as found
+        case "gradchain.experiments.window":
+            from gradchain.experiments import window as found
+        case "gradchain.experiments.chain_numbers":
+            from gradchain.experiments import chain_numbers as found
+        case "gradchain.experiments.saturation_numbers":
+            from gradchain.experiments import saturation_numbers as found
+        case "gradchain.experiments.lab_numbers":
+            from gradchain.experiments import lab_numbers as found
+        case "gradchain.experiments.moons_cells":
+            from gradchain.experiments import moons_cells as found
+        case "gradchain.experiments.remedies_numbers":
+            from gradchain.experiments import remedies_numbers as found
+        case "gradchain.experiments.dead_units":
+            from gradchain.experiments import dead_units as found
+        case "gradchain.experiments.normalization":
+            from gradchain.experiments import normalization as found
+        case "gradchain.experiments.output_layer_exact":
+            from gradchain.experiments import output_layer_exact as found
+        case "gradchain.experiments.output_layer":
+            from gradchain.experiments import output_layer as found
+        case "gradchain.experiments.float_limits":
+            from gradchain.experiments import float_limits as found
+        case "gradchain.experiments.mixed_precision_numbers":
+            from gradchain.experiments import mixed_precision_numbers as found
+        case "gradchain.experiments.recognise_numbers":
+            from gradchain.experiments import recognise_numbers as found
+        case "gradchain.experiments.exploding":
+            from gradchain.experiments import exploding as found
+        case "gradchain.experiments.centring":
+            from gradchain.experiments import centring as found
+        case "gradchain.experiments.normalized_numbers":
+            from gradchain.experiments import normalized_numbers as found
+        case "gradchain.experiments.transformer_numbers":
+            from gradchain.experiments import transformer_numbers as found
+        case "gradchain.experiments.residual_numbers":
+            from gradchain.experiments import residual_numbers as found
+        case "gradchain.experiments.initializers_numbers":
+            from gradchain.experiments import initializers_numbers as found
+        case "gradchain.experiments.finite_width_numbers":
+            from gradchain.experiments import finite_width_numbers as found
+        case "gradchain.experiments.phase_diagram_numbers":
+            from gradchain.experiments import phase_diagram_numbers as found
+        case "gradchain.experiments.isometry_numbers":
+            from gradchain.experiments import isometry_numbers as found
+        case "gradchain.experiments.fifty_words_numbers":
+            from gradchain.experiments import fifty_words_numbers as found
+        case "gradchain.experiments.fifty_words_exact":
+            from gradchain.experiments import fifty_words_exact as found
+        case _:
+            raise LookupError(f"no module {name} in the table of functions")
+    return found
+
+
+def _load(module: str, name: str) -> Callable[..., Result]:
+    return getattr(_module(module), name)
+
+
+# Module, whether it needs JAX, and those of its functions that a record may name.
+_MODULES: dict[str, tuple[bool, tuple[str, ...]]] = {
     "gradchain.certify.rational": (
-        _from_rational,
         False,
         ("power", "depth_until_below", "underflow_depth", "stuck_at", "lost_depth"),
     ),
     "gradchain.certify.constants": (
-        _from_constants,
         False,
         (
             "logarithm",
@@ -225,18 +112,15 @@ _MODULES: dict[str, tuple[Callable[[str], Callable[..., Result]], bool, tuple[st
         ),
     ),
     "gradchain.certify.derivatives": (
-        _from_derivatives,
         False,
         ("derivative_sup", "derivative_inf"),
     ),
     "gradchain.certify.moments": (
-        _from_moments,
         False,
         ("mean_square_slope", "mean_square_value"),
     ),
-    "gradchain.experiments.window": (_from_window, False, ("best_weight",)),
+    "gradchain.experiments.window": (False, ("best_weight",)),
     "gradchain.experiments.chain_numbers": (
-        _from_chain_numbers,
         True,
         (
             "norm_median",
@@ -249,38 +133,32 @@ _MODULES: dict[str, tuple[Callable[[str], Callable[..., Result]], bool, tuple[st
         ),
     ),
     "gradchain.experiments.saturation_numbers": (
-        _from_saturation_numbers,
         True,
         ("weight_scale", "factor_median", "saturated_share", "autodiff_zero"),
     ),
-    "gradchain.experiments.normalization": (_from_normalization, True, ("swept",)),
+    "gradchain.experiments.normalization": (True, ("swept",)),
     "gradchain.experiments.remedies_numbers": (
-        _from_remedies,
         True,
         ("effect", "relative_cost"),
     ),
     "gradchain.experiments.dead_units": (
-        _from_dead_units,
         False,
         ("inactive_units", "silent_points"),
     ),
     "gradchain.experiments.output_layer_exact": (
-        _from_output_layer_exact,
         False,
         ("error_signal", "largest_squared_signal", "advantage", "clip_edge", "recovery_time"),
     ),
-    "gradchain.experiments.output_layer": (_from_output_layer, True, ("measured_signal",)),
-    "gradchain.experiments.float_limits": (_from_float_limits, False, ("float_limit",)),
+    "gradchain.experiments.output_layer": (True, ("measured_signal",)),
+    "gradchain.experiments.float_limits": (False, ("float_limit",)),
     "gradchain.experiments.mixed_precision_numbers": (
-        _from_mixed_precision,
         True,
         ("typical", "layers", "saved"),
     ),
-    "gradchain.experiments.recognise_numbers": (_from_recognise, True, ("rate",)),
-    "gradchain.experiments.centring": (_from_centring, True, ("starting", "slowdown")),
-    "gradchain.experiments.exploding": (_from_exploding, True, ("clipped_cosine", "saved")),
+    "gradchain.experiments.recognise_numbers": (True, ("rate",)),
+    "gradchain.experiments.centring": (True, ("starting", "slowdown")),
+    "gradchain.experiments.exploding": (True, ("clipped_cosine", "saved")),
     "gradchain.experiments.normalized_numbers": (
-        _from_normalized,
         True,
         (
             "rate_predicted",
@@ -291,29 +169,24 @@ _MODULES: dict[str, tuple[Callable[[str], Callable[..., Result]], bool, tuple[st
         ),
     ),
     "gradchain.experiments.transformer_numbers": (
-        _from_transformer,
         True,
         ("block_predicted", "block_measured"),
     ),
     "gradchain.experiments.residual_numbers": (
-        _from_residual,
         True,
         ("growth_predicted", "growth_measured"),
     ),
-    "gradchain.experiments.lab_numbers": (_from_lab_numbers, True, ("trained",)),
-    "gradchain.experiments.moons_cells": (_from_moons_cells, True, ("majority",)),
+    "gradchain.experiments.lab_numbers": (True, ("trained",)),
+    "gradchain.experiments.moons_cells": (True, ("majority",)),
     "gradchain.experiments.initializers_numbers": (
-        _from_initializers,
         True,
         ("predicted", "measured"),
     ),
     "gradchain.experiments.finite_width_numbers": (
-        _from_finite_width,
         True,
         ("predicted", "measured"),
     ),
     "gradchain.experiments.phase_diagram_numbers": (
-        _from_phase_diagram,
         True,
         (
             "mean_field_value",
@@ -326,7 +199,6 @@ _MODULES: dict[str, tuple[Callable[[str], Callable[..., Result]], bool, tuple[st
         ),
     ),
     "gradchain.experiments.isometry_numbers": (
-        _from_isometry,
         True,
         (
             "law_value",
@@ -339,11 +211,16 @@ _MODULES: dict[str, tuple[Callable[[str], Callable[..., Result]], bool, tuple[st
             "critical_bias",
         ),
     ),
+    "gradchain.experiments.fifty_words_exact": (
+        False,
+        ("gate_power", "tanh_slope_power"),
+    ),
+    "gradchain.experiments.fifty_words_numbers": (True, ("left",)),
 }
 
 TABLE: dict[str, Entry] = {
-    f"{module}.{name}": Entry(partial(loader, name), needs_jax)
-    for module, (loader, needs_jax, names) in _MODULES.items()
+    f"{module}.{name}": Entry(partial(_load, module, name), needs_jax)
+    for module, (needs_jax, names) in _MODULES.items()
     for name in names
 }
 

@@ -21,18 +21,19 @@ from gradchain.measured.recurrent.chain import time_chain
 
 WORDS = 50
 LARGEST = {"units": 256, "seeds": 2000}
-# Name -> the cell that takes the steps, and the one that draws the weights: a gate's bias is a
-# parameter, so that one program serves all biases.
+# Name -> its cell, and the bias of the gate that keeps the state. The bias is a parameter: it is set
+# after the draw, so that one program serves all biases.
 _CELLS = {
-    "rnn.sigmoid": (partial(cells.simple_rnn, activation="sigmoid"), {}),
-    "rnn.tanh": (cells.simple_rnn, {}),
-    "lstm.bias0": (cells.lstm, {"forget_bias": 0}),
-    "lstm.bias1": (cells.lstm, {"forget_bias": 1}),
-    "lstm.bias5": (cells.lstm, {"forget_bias": 5}),
-    "gru.bias0": (cells.gru, {}),
+    "rnn.sigmoid": (partial(cells.simple_rnn, activation="sigmoid"), 0.0),
+    "rnn.tanh": (cells.simple_rnn, 0.0),
+    "lstm.bias0": (partial(cells.lstm, forget_bias=0), 0.0),
+    "lstm.bias1": (partial(cells.lstm, forget_bias=0), 1.0),
+    "lstm.bias5": (partial(cells.lstm, forget_bias=0), 5.0),
+    "gru.bias0": (cells.gru, 0.0),
 }
 NETWORKS = tuple(_CELLS)
 PATHS = ("total", "direct")
+_TASK = tasks.sentence(WORDS)
 
 
 class Walk(NamedTuple):
@@ -57,6 +58,17 @@ def has_gate(network: str) -> bool:
         False for the plain ones.
     """
     return not network.startswith("rnn.")
+
+
+@partial(jax.jit, static_argnames="cell")
+def _weights(cell: Cell, keys: jax.Array) -> dict[str, jax.Array]:
+    return jax.vmap(lambda key: cell.init(key, _TASK.inputs, "float32"))(keys)
+
+
+@jax.jit
+def _sentences(keys: jax.Array) -> jax.Array:
+    own = jax.vmap(lambda key: jax.random.fold_in(key, 1))(keys)
+    return jax.vmap(lambda key: _TASK.draw(key, 1, "float32")[0][0])(own)
 
 
 @partial(jax.jit, static_argnames=("cell", "memory"))
@@ -93,22 +105,17 @@ def walk(network: str, units: int, seeds: int, seed: int) -> Walk:
         >>> found.total.shape, bool(found.total[:, 50].max() < 50 * np.log10(0.25))
         ((2, 51), True)
     """
-    make, settings = _CELLS[one_of("network", network, NETWORKS)]
+    make, bias = _CELLS[one_of("network", network, NETWORKS)]
     for name, value in (("units", units), ("seeds", seeds)):
         if not 1 <= value <= LARGEST[name]:
             raise UsageError(f"got {name}={value}, expected 1 to {LARGEST[name]}")
-    task = tasks.sentence(WORDS)
-    keys = draw_keys(seed, seeds)
-    law = make(units, **settings)
-    params, inputs = jax.jit(
-        jax.vmap(lambda key: (law.init(key, task.inputs, "float32"), _sentence(task, key)))
-    )(keys)
+    cell, keys = make(units), draw_keys(seed, seeds)
+    params = _weights(cell, keys)
+    if cell.keeps is not None:
+        start = cell.gates.index(cell.keeps[0]) * units
+        params["bias"] = params["bias"].at[:, start : start + units].set(bias)
     memory = "c" if network.startswith("lstm") else "h"
-    found = _sizes(make(units), params, inputs, memory)
+    found = _sizes(cell, params, _sentences(keys), memory)
     # Step 1 reads the country; from the last step 50 words are gone back to it.
     total, direct = (np.asarray(logs, np.float64)[:, :0:-1] / np.log(10.0) for logs in found)
     return Walk(total - total[:, :1], direct - direct[:, :1])
-
-
-def _sentence(task: tasks.SequenceTask, key: jax.Array) -> jax.Array:
-    return task.draw(jax.random.fold_in(key, 1), 1, "float32")[0][0]

@@ -41,12 +41,13 @@ def gate_power(bias: str, words: int) -> Result:
         UsageError: an argument out of range.
 
     Example:
-        >>> gate_power("1", 50).value[:8]
-        '1.580804'
+        >>> gate_power("5", 50).value[:8]
+        '0.714789'
     """
     _checked("bias", bias, words)
+    power = bias[1:] if bias.startswith("-") else f"-{bias}"
     return settled(
-        lambda: (1 + (-ball(parse(bias))).exp()) ** -words, f"(1 + exp(-({bias})))^-{words}"
+        lambda: (1 + (-ball(parse(bias))).exp()) ** -words, f"(1 + exp({power}))^-{words}"
     )
 
 
@@ -65,8 +66,8 @@ def tanh_slope_power(x: str, words: int) -> Result:
         UsageError: an argument out of range.
 
     Example:
-        >>> tanh_slope_power("1", 50).value[:8]
-        '1.443049'
+        >>> tanh_slope_power("1", 50).value[:8], tanh_slope_power("1", 50).value[-4:]
+        ('1.449231', 'e-19')
     """
     _checked("x", x, words)
 
