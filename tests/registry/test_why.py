@@ -56,7 +56,7 @@ def test_all_that_backs_a_number_stands_under_its_label():
         "  conditions   Width 8.",
         "  formula      E[x]",
         "  in LaTeX     \\mathbb E[x]",
-        "  theorem      t1 (statement in proofs/README.md)",
+        "  theorem      t1",
         "  uncertainty  standard error 0.0123, n = 100 (seeds 0 to 99)",
         "  value        0.12345",
         "  computed by  gradchain.x(seed=0)",

@@ -27,6 +27,7 @@ gradchain cite "0.25^5" --format latex
 gradchain why sigmoid.chain.bound.n5
 gradchain fill notes.md --dry-run
 gradchain claims dying relu
+gradchain proof T06b
 gradchain export --to latex --output numbers.tex
 gradchain check --level full
 
@@ -233,6 +234,28 @@ def fill(
         raise UsageError("fill needs at least one file, as in: gradchain fill notes.md")
     for report in fill_files(Shelf.open(*registry), files, dry_run):
         emit("\n".join(report_lines(report, dry_run)))
+    return OK
+
+
+@app.command(help_epilogue="")
+def proof(
+    theorem: str = "",
+    /,
+    *,
+    format: Annotated[Literal["text", "json"], Parameter(name=["--format", "-f"])] = "text",
+) -> int:
+    """Show a theorem: what it says, where its proofs are, who checked it, what stands on it.
+
+    Args:
+        theorem: an id such as T06b, or a group such as T06; all groups if left out.
+        format: text, or json: a list of objects.
+
+    Returns:
+        The exit code.
+    """
+    from gradchain.cli.proving import as_json, as_text
+
+    emit(as_json(theorem) if format == "json" else as_text(theorem, line_width() or 100))
     return OK
 
 

@@ -9,6 +9,7 @@ from gradchain.registry.cite import Citation
 from gradchain.registry.formats import clean
 from gradchain.registry.record import Number
 from gradchain.registry.wording import call, doubt, enclosure, exactly, holds_if, nature
+from gradchain.theorems import named
 
 
 def rule(number: Number) -> str:
@@ -53,7 +54,7 @@ def explain(citation: Citation, form: str = "text") -> str:
         ("conditions", holds_if(number) or "none"),
         ("formula", number.formula_text),
         ("in LaTeX", number.formula_latex),
-        ("theorem", f"{number.theorem} (statement in proofs/README.md)" if number.theorem else ""),
+        ("theorem", named(number.theorem) if number.theorem else ""),
         ("enclosure", enclosure(number)),
         ("uncertainty", doubt(number.uncertainty) if number.uncertainty else ""),
         ("source", number.source or ""),
