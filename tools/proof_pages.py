@@ -3,7 +3,8 @@
 Between `<!-- statement T01a -->` and `<!-- end -->` goes the statement in LaTeX, from index.json;
 between `<!-- coq T01a -->` and `<!-- end -->` the theorem as Claims.v states it; between
 `<!-- checked T01a -->` and `<!-- end -->` who checks it; and between `<!-- table -->` and
-`<!-- end -->` in the README all theorems. Standard library only. Cost: milliseconds.
+`<!-- end -->` in the README all theorems. The index itself is copied into the package, where
+`gradchain proof` reads it. Standard library only. Cost: milliseconds.
 
     python tools/proof_pages.py --check     say which pages differ; exit status 1 if any does
     python tools/proof_pages.py --write     make them agree
@@ -17,6 +18,7 @@ import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 PROOFS = ROOT / "proofs"
+PACKAGED = ROOT / "src" / "gradchain" / "theorems" / "data" / "index.json"
 MARK = re.compile(
     r"(<!-- (statement|coq|checked|table)(?: (T\d\d[a-z]))? -->\n).*?(<!-- end -->)", re.S
 )
@@ -108,6 +110,11 @@ def main() -> int:
             stale.append(path.name)
             if options.write:
                 path.write_text(fresh, encoding="utf-8")
+    data = (PROOFS / "index.json").read_bytes()
+    if PACKAGED.read_bytes() != data:
+        stale.append("the packaged index")
+        if options.write:
+            PACKAGED.write_bytes(data)
     if stale:
         print(("written: " if options.write else "differ: ") + ", ".join(stale))
     return 1 if stale and options.check else 0
