@@ -1,13 +1,13 @@
 """Every claim still stands on numbers, theorems and tests that exist; readers find what they ask."""
 
 import ast
-import re
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
 import pytest
 
+from gradchain import theorems
 from gradchain._errors import RegistryError, UnknownKeyError, UsageError
 from gradchain.claims import Support, failures, find, load
 from gradchain.claims.ledger import FILES, read
@@ -24,19 +24,13 @@ def names_in(path):
     return {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
 
 
-@cache
-def theorems():
-    page = (ROOT / "proofs" / "README.md").read_text(encoding="utf-8")
-    return set(re.findall(r"^\| (T[0-9]+) \|", page, re.M))
-
-
 def test_the_numbers_support_every_verdict():
     assert failures(load(), reference()) == []
 
 
 @pytest.mark.parametrize("claim", load(), ids=lambda claim: claim.id)
 def test_theorems_and_tests_behind_a_claim_exist(claim):
-    assert set(claim.theorems) <= theorems()
+    assert set(claim.theorems) <= {*theorems.groups(), *theorems.load()}
     for test in claim.tests:
         path, _, name = test.partition("::")
         assert name in names_in(path), test
