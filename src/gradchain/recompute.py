@@ -79,6 +79,20 @@ def _module(name: str) -> Any:
             from gradchain.experiments import fifty_words_numbers as found
         case "gradchain.experiments.fifty_words_exact":
             from gradchain.experiments import fifty_words_exact as found
+        case "gradchain.experiments.exploding_through_time_exact":
+            from gradchain.experiments import exploding_through_time_exact as found
+        case "gradchain.experiments.exploding_through_time_wall":
+            from gradchain.experiments import exploding_through_time_wall as found
+        case "gradchain.experiments.exploding_through_time_numbers":
+            from gradchain.experiments import exploding_through_time_numbers as found
+        case "gradchain.experiments.time_chain_numbers":
+            from gradchain.experiments import time_chain_numbers as found
+        case "gradchain.experiments.long_term_dependency_numbers":
+            from gradchain.experiments import long_term_dependency_numbers as found
+        case "gradchain.experiments.two_sentences_exact":
+            from gradchain.experiments import two_sentences_exact as found
+        case "gradchain.experiments.two_sentences_numbers":
+            from gradchain.experiments import two_sentences_numbers as found
         case _:
             raise LookupError(f"no module {name} in the table of functions")
     return found
@@ -216,6 +230,37 @@ _MODULES: dict[str, tuple[bool, tuple[str, ...]]] = {
         ("gate_power", "tanh_slope_power"),
     ),
     "gradchain.experiments.fifty_words_numbers": (True, ("left",)),
+    "gradchain.experiments.exploding_through_time_exact": (
+        False,
+        ("clip_angle", "largest_turn", "largest_clipped_norm", "ridge"),
+    ),
+    "gradchain.experiments.exploding_through_time_wall": (True, ("beside",)),
+    "gradchain.experiments.exploding_through_time_numbers": (
+        True,
+        ("trained", "saved", "factor_measured", "factor_predicted"),
+    ),
+    "gradchain.experiments.time_chain_numbers": (
+        True,
+        ("kept", "kept_predicted", "lost_steps", "trained_kept"),
+    ),
+    "gradchain.experiments.long_term_dependency_numbers": (
+        True,
+        ("success", "half", "start_left", "predicts"),
+    ),
+    "gradchain.experiments.two_sentences_exact": (False, ("parameters",)),
+    "gradchain.experiments.two_sentences_numbers": (
+        True,
+        (
+            "start_predicted",
+            "start_measured",
+            "learned",
+            "gate",
+            "arithmetic",
+            "growth_predicted",
+            "growth_measured",
+            "radius_measured",
+        ),
+    ),
 }
 
 TABLE: dict[str, Entry] = {
