@@ -70,7 +70,7 @@ def summarize(config: Config, results: Results) -> Summary:
     walks = {name: results[name.replace(".", "_")] for name in (*PLAIN, *GATED)}
     numbers = classroom()
     for name, arrays in walks.items():
-        for path in ("total", "direct") if name in GATED else ("total",):
+        for path in ("total", "direct", "share") if name in GATED else ("total", "share"):
             numbers.append(measured(name, path, arrays[path], config.units, results.seed))
     known = {number.key: number for number in numbers}
     grown = float(known["lstm.fifty.bias5.left"].rational) > 1
@@ -95,6 +95,9 @@ def summarize(config: Config, results: Results) -> Summary:
         + (", where the gradient has grown." if grown else "."),
         "A GRU whose update gates start at 1/2 keeps {gru.fifty.bias0.left}, and "
         "{gru.fifty.bias0.direct} along its direct path.",
+        "There are no weights of the first word: all words share them. To their gradient the word 50 "
+        "words back adds {rnn.fifty.tanh.share} of what the last word adds in a tanh network, "
+        "{lstm.fifty.bias1.share} in an LSTM with forget bias 1 and {gru.fifty.bias0.share} in a GRU.",
     ]
     return Summary(
         numbers=numbers,
@@ -123,14 +126,14 @@ def _tables(walks: dict, known: dict) -> list[Table]:
     for name, arrays in walks.items():
         stem = ".fifty.".join(name.split("."))
         standing = standing_key(name)
-        row = [LABELS[name], f"{{{stem}.left}}"]
+        row = [LABELS[name], f"{{{stem}.left}}", f"{{{stem}.share}}"]
         if standing is None:
             row += ["no gate", "no gate", ""]
         else:
             direct = known[f"{stem}.direct"]
             row += [f"{{{direct.key}}}", f"{{{standing}}}", _z(direct, known[standing])]
         rows.append(tuple(row))
-        for path in ("total", "direct") if standing else ("total",):
+        for path in ("total", "direct", "share") if standing else ("total", "share"):
             low, middle, high = np.quantile(arrays[path], (0.05, 0.5, 0.95), axis=0)
             data += [
                 (name, path, k, float(low[k]), float(middle[k]), float(high[k]))
@@ -141,7 +144,14 @@ def _tables(walks: dict, known: dict) -> list[Table]:
         Table(
             "networks",
             "What real networks keep of a gradient fifty words back (medians), and the gates alone",
-            ("network", "all paths", "direct path", "gate standing still", "z"),
+            (
+                "network",
+                "all paths",
+                "share of the weights' gradient",
+                "direct path",
+                "gate standing still",
+                "z",
+            ),
             rows,
         ),
         Table(

@@ -90,6 +90,41 @@ def test_what_is_left_is_what_complex_steps_through_the_sentence_say(network):
             assert np.isnan(found.direct[number, back])
 
 
+def added_by_complex_steps(network, seed_number, step):
+    """Norm of all that the weights, moved in one step alone, do to the last state."""
+    key = draw_keys(SEED, SEEDS)[seed_number]
+    params = MAKERS[network].init(key, 35, "float32")
+    weights = {name: np.asarray(value, np.float64) for name, value in params.items()}
+    words = tasks.sentence(50).draw(jax.random.fold_in(key, 1), 1, "float32")[0][0]
+    words, zero = np.asarray(words, np.float64), np.zeros(UNITS, complex)
+    before = [(zero, zero)]
+    for x in words:
+        before.append(stepped(network, weights, before[-1], x)[0])
+    total = 0.0
+    for name, value in weights.items():
+        for place in np.ndindex(value.shape):
+            if name == "kernel" and words[step][place[1]] == 0:
+                continue
+            moved = weights | {name: value.astype(complex)}
+            moved[name][place] += 1e-200j
+            state = stepped(network, moved, before[step], words[step])[0]
+            for x in words[step + 1 :]:
+                state = stepped(network, weights, state, x)[0]
+            total += sum(float(np.sum((part.imag * 1e200) ** 2)) for part in state)
+    return math.log10(total) / 2
+
+
+@pytest.mark.parametrize("network", ["rnn.tanh", "lstm.bias1", "gru.bias0"])
+def test_what_a_word_adds_to_the_weights_gradient_is_what_complex_steps_say(network):
+    found = fifty_words.walk(network, UNITS, SEEDS, SEED).share
+    last = added_by_complex_steps(network, 3, 50)
+    # Two norms of `TimeChain.tolerance`, each with the weights' entries added up (a factor of 2).
+    allowed = 4 * 8 * 50 * 8 * np.finfo(np.float32).eps / math.log(10)
+    for back in (1, 50):
+        gap = found[3, back] - (added_by_complex_steps(network, 3, 50 - back) - last)
+        assert abs(gap) <= allowed
+
+
 def test_the_bound_of_the_sigmoid_is_never_passed_at_any_word():
     # ||U||_2 = 1 (orthogonal, up to 10 eps of float32 a step).
     back = np.arange(51)
@@ -130,6 +165,7 @@ def numbers():
     for network in fifty_words.NETWORKS:
         found = fifty_words.walk(network, UNITS, SEEDS, SEED)
         made.append(measured(network, "total", found.total, UNITS, SEED))
+        made.append(measured(network, "share", found.share, UNITS, SEED))
         if fifty_words.has_gate(network):
             made.append(measured(network, "direct", found.direct, UNITS, SEED))
     return validate_all(made)

@@ -32,7 +32,7 @@ _CELLS = {
     "gru.bias0": (cells.gru, 0.0),
 }
 NETWORKS = tuple(_CELLS)
-PATHS = ("total", "direct")
+PATHS = ("total", "direct", "share")
 _TASK = tasks.sentence(WORDS)
 
 
@@ -41,11 +41,14 @@ class Walk(NamedTuple):
 
     `total`: ||dm_T/dm_(T-k)||_F / sqrt(n), with m the n entries of state that carry the memory, h or
     an LSTM's c: the root mean square of |J u| over directions u. `direct`: the same along the product
-    of the gates that multiply the old state; all NaN where there is no such gate.
+    of the gates that multiply the old state; all NaN where there is no such gate. `share`: what a word
+    adds to the gradient of the shared weights, relative to the last word: the ratio of
+    ||ds_T/dW through step T-k alone||_F, s the whole state.
     """
 
     total: np.ndarray
     direct: np.ndarray
+    share: np.ndarray
 
 
 def has_gate(network: str) -> bool:
@@ -74,11 +77,14 @@ def _sentences(keys: jax.Array) -> jax.Array:
 @partial(jax.jit, static_argnames=("cell", "memory"))
 def _sizes(
     cell: Cell, params: dict[str, jax.Array], inputs: jax.Array, memory: str
-) -> tuple[jax.Array, jax.Array]:
-    def one(network: tuple[dict[str, jax.Array], jax.Array]) -> tuple[jax.Array, jax.Array]:
-        chain = time_chain(cell, *network, parameters=False)
-        logs = chain.block_log_norms
-        return logs[memory], logs.get(f"{memory}_direct", jax.numpy.full_like(logs[memory], np.nan))
+) -> tuple[jax.Array, jax.Array, jax.Array]:
+    def one(network: tuple[dict, jax.Array]) -> tuple[jax.Array, jax.Array, jax.Array]:
+        chain = time_chain(cell, *network)
+        logs, shares = chain.block_log_norms, chain.parameter_log_norms
+        none = jax.numpy.full_like(logs[memory], np.nan)
+        # Step t's share is entry t - 1: a place before it, so that all three end with the last word.
+        shares = none if shares is None else jax.numpy.concatenate([none[:1], shares])
+        return logs[memory], logs.get(f"{memory}_direct", none), shares
 
     return lax.map(one, (params, inputs), batch_size=32)
 
@@ -117,5 +123,5 @@ def walk(network: str, units: int, seeds: int, seed: int) -> Walk:
     memory = "c" if network.startswith("lstm") else "h"
     found = _sizes(cell, params, _sentences(keys), memory)
     # Step 1 reads the country; from the last step 50 words are gone back to it.
-    total, direct = (np.asarray(logs, np.float64)[:, :0:-1] / np.log(10.0) for logs in found)
-    return Walk(total - total[:, :1], direct - direct[:, :1])
+    logs = (np.asarray(each, np.float64)[:, :0:-1] / np.log(10.0) for each in found)
+    return Walk(*(each - each[:, :1] for each in logs))

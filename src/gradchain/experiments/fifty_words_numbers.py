@@ -30,7 +30,7 @@ def left(network: str, path: str, units: int, seeds: int, seed: int) -> Result:
 
     Args:
         network: one of `NETWORKS`.
-        path: "total", or "direct" along the product of gates.
+        path: "total", "direct" along the product of gates, or "share" of the shared weights' gradient.
         units: n.
         seeds: number of networks.
         seed: seed of the draws.

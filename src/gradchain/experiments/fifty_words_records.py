@@ -1,7 +1,7 @@
 """The words around the numbers of the study of fifty words: key, statement, conditions.
 
 Keys: `rnn.fifty.<factor>.left` and `lstm.fifty.<gate>.left` for the arithmetic, and
-`<cell>.fifty.<setting>.<left or direct>` for what was measured.
+`<cell>.fifty.<setting>.<left, direct or share>` for what was measured.
 """
 
 from collections.abc import Callable
@@ -167,7 +167,7 @@ def measured(network: str, path: str, logs: np.ndarray, units: int, seed: int) -
 
     Args:
         network: one of `fifty_words.NETWORKS`.
-        path: "total" or "direct".
+        path: "total", "direct" or "share".
         logs: (S, 51) decimal logarithms.
         units: n.
         seed: seed of the draws.
@@ -183,18 +183,25 @@ def measured(network: str, path: str, logs: np.ndarray, units: int, seed: int) -
         f"||d{memory}_T/d{memory}_(T-{WORDS})||_F/sqrt(n)",
         f"\\|\\partial {memory}_T/\\partial {memory}_{{T-{WORDS}}}\\|_F/\\sqrt{{n}}",
     )
+    about = f"Root mean square over directions of the state {memory} that carries the memory."
     if path == "direct":
+        about = f"{about[:-1]}, through the product of the gates alone."
         letter = "f" if family == "lstm" else "z"
         text = f"rms over units of prod_t {letter}_t"
         latex = f"\\operatorname{{rms}}\\prod_t {letter}_t"
-    said = (
-        f"Of a gradient, {{value}} is left {WORDS} words back in {name} (median)."
-        if path == "total"
-        else f"Along the direct path of its {gate}, {{value}} of a gradient is left {WORDS} words "
-        f"back in {name} (median)."
-    )
+    if path == "share":
+        about = "All parameters of the cell and all entries of the state together."
+        text = f"||ds_T/dW through step T-{WORDS}||_F / ||ds_T/dW through step T||_F"
+        latex = f"\\frac{{\\|\\partial_W s_T|_{{t=T-{WORDS}}}\\|_F}}{{\\|\\partial_W s_T|_{{t=T}}\\|_F}}"
+    said = {
+        "total": f"Of a gradient, {{value}} is left {WORDS} words back in {name} (median).",
+        "direct": f"Along the direct path of its {gate}, {{value}} of a gradient is left {WORDS} words "
+        f"back in {name} (median).",
+        "share": f"To the gradient of the weights that all words share, the word {WORDS} words back "
+        f"adds {{value}} of what the last word adds in {name} (median).",
+    }[path]
     return estimated(
-        f"{family}.fifty.{setting}.{'left' if path == 'total' else 'direct'}",
+        f"{family}.fifty.{setting}.{'left' if path == 'total' else path}",
         left_of(logs),
         How.of(
             f"{_HOME}_numbers.left", network=network, path=path, units=units, seeds=seeds, seed=seed
@@ -202,9 +209,7 @@ def measured(network: str, path: str, logs: np.ndarray, units: int, seed: int) -
         said,
         conditions=f"{seeds} networks of {units} units at initialization, as in Keras: Glorot-uniform "
         "kernels, orthogonal recurrent weights, zero biases but for the forget gate's; each reads a "
-        f"sentence of {WORDS + 1} one-hot words of 35. Root mean square over directions of the state "
-        f"{memory} that carries the memory"
-        + ("." if path == "total" else ", through the product of the gates alone."),
+        f"sentence of {WORDS + 1} one-hot words of 35. {about}",
         dtype="float32",
         formula_text=f"median {text}",
         formula_latex=f"\\operatorname{{median}}\\,{latex}",

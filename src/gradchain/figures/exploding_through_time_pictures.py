@@ -202,7 +202,7 @@ def _limits(found: Any, labels: Mapping[str, str]) -> Picture:
         ),
         Panel(
             "how far a clipped step is turned", "limit of the clip", "angle in degrees", x, turned,
-            powers="x", y_range=(-2.0, 92.0), lines=((90.0, "right angle"),),
+            powers="x", y_range=(-2.0, 104.0), lines=((90.0, "right angle"),),
         ),
     ]  # fmt: skip
     value, norm = (found.cite(f"clip.{clip}.tanh.gain2.turned") for clip in ("value", "norm"))

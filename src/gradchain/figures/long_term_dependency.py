@@ -311,7 +311,7 @@ def _predicts(found: Any) -> Picture:
         decades(axes, "x")
         axes.set_xlabel("gradient at the clue before training, relative to the answer's")
         axes.set_ylabel("share of runs that learn")
-        _legend(figure, found.kinds)
+        _legend(figure, found.kinds, columns=3)
         return figure
 
     known = "rnn.recall.start.settings" in found.known
