@@ -364,7 +364,7 @@ Theorem T07f : forall phi dphi d law b s L x v,
     <= prod (fun k => L ^ 2 * (s k * INR (d (S k)))) n * dot (d O) v v.
 Proof. exact Initialization.rms_chain_finite. Qed.
 
-(** T07g: square sigmoid layers of variance 1/n: (1/16)^n for the mean square, (1/4)^n for the RMS *)
+(** T07g: square sigmoid layers of variance 1/m: (1/16)^n for the mean square, (1/4)^n for the RMS *)
 Theorem T07g : forall Omega (E : expectation Omega) m
     (W : nat -> Omega -> matrix) (b : nat -> Omega -> vector) x v, (0 < m)%nat ->
   (forall k, fresh E (fun _ => m) W b k (1 / INR m)) ->
@@ -374,7 +374,7 @@ Theorem T07g : forall Omega (E : expectation Omega) m
    forall n, mean E (fun o => dot m (J n o) (J n o)) <= (1 / 16) ^ n * dot m v v).
 Proof. exact Initialization.sigmoid_rms. Qed.
 
-(** T07h: the norm obeys no such bound: a draw with entries of square 1/2 = 1/n has norm at least sqrt 2 *)
+(** T07h: the norm obeys no such bound: a draw with entries of square 1/2 = 1/m has norm at least sqrt 2 *)
 Theorem T07h :
   exists M : matrix, (forall i j, M i j * M i j = 1 / 2) /\
   forall omega, operator_bound 2 2 M omega -> sqrt 2 <= omega.

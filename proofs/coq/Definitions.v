@@ -147,7 +147,8 @@ Record expectation (Omega : Type) := {
 Arguments integrable {Omega}.
 Arguments mean {Omega}.
 
-(** z and - z have the same law. *)
+(** z and - z have the same law: the means of f z and of f (- z) agree for
+    every f, Borel or not, for which f z is integrable. *)
 Definition symmetric {Omega} (E : expectation Omega) (z : Omega -> R) : Prop :=
   forall f, integrable E (fun o => f (z o)) ->
     integrable E (fun o => f (- z o)) /\ mean E (fun o => f (- z o)) = mean E (fun o => f (z o)).
@@ -157,9 +158,9 @@ Definition determined {Omega} (W : nat -> Omega -> matrix) (b : nat -> Omega -> 
     (k : nat) (g : Omega -> R) : Prop :=
   forall o o', (forall m, (m < k)%nat -> W m o = W m o' /\ b m o = b m o') -> g o = g o'.
 
-(** The weights of layer k have mean 0 and variance s, are uncorrelated with
-    each other along a row, and independent of the layers before: what comes
-    earlier factors out. *)
+(** What comes before layer k factors out, and E W_ij W_ij' is s if j = j',
+    else 0. So it is if the weights of layer k have mean 0 and variance s, are
+    uncorrelated along a row, and independent of the layers before. *)
 Definition fresh {Omega} (E : expectation Omega) (d : nat -> nat)
     (W : nat -> Omega -> matrix) (b : nat -> Omega -> vector) (k : nat) (s : R) : Prop :=
   forall g, integrable E g -> determined W b k g ->
@@ -181,7 +182,8 @@ Fixpoint over_layers (law : nat -> list (R * matrix)) (n : nat)
              (fun W => weighted (law k) (fun M => F (fun l => if Nat.eqb l k then M else W l)))
   end.
 
-(** Probabilities, and rows of mean 0 with uncorrelated entries of variance s. *)
+(** Probabilities, and E M_ij M_ij' is s if j = j', else 0: so it is for rows
+    of mean 0 with uncorrelated entries of variance s. *)
 Definition centred (law : list (R * matrix)) (m n : nat) (s : R) : Prop :=
   (forall p, List.In p law -> 0 <= fst p) /\ weighted law (fun _ => 1) = 1 /\
   forall i j j', (i < m)%nat -> (j < n)%nat -> (j' < n)%nat ->

@@ -83,7 +83,10 @@ def test_no_words_find_all_ids_find_theirs_and_words_find_what_holds_them():
     found = find(load(), ["RELU", "he"])
     assert "C26" in [claim.id for claim in found]
     assert all("relu" in str(vars(claim)).lower() for claim in found)
-    assert find(load(), ["evidence pending"]) == [claim for claim in load() if claim.pending]
+    waiting = replace(
+        load()[0], pending="a study", supports=(), condition="Then.", say_instead="Say."
+    )
+    assert find([waiting, *load()[1:]], ["evidence pending"]) == [waiting]
 
 
 def test_an_unknown_id_names_its_neighbours():

@@ -51,7 +51,7 @@ def test_the_four_verdicts_are_words(verdict):
         ("condition", "{A.B}", "is not a key"),
         ("condition", "a\x1bb", "does not print"),
         ("supports", (), "no evidence"),
-        ("theorems", ("T1",), "expected an id such as T01"),
+        ("theorems", ("T1",), "expected an id such as T01b"),
         ("tests", ("test_x",), "expected tests/file.py::test_name"),
         ("pending", "a study", r"put its numbers into \[\[...\]\]"),
     ],

@@ -2,6 +2,7 @@
 
 import functools
 import importlib.util
+import itertools
 import json
 import pathlib
 import re
@@ -179,3 +180,17 @@ def test_the_check_by_coq_tries_a_lie_in_every_group_and_knows_where():
     assert reached >= {f"T{number:02}" for number in range(1, 11)}
     with pytest.raises(proofs.Failed, match="out of date"):
         proofs.copy_with("Sigmoid", {"sigmoid_slope": ("1 / 5", "1 / 6")})
+
+
+def test_coqchk_is_given_every_module_also_those_that_compute(monkeypatch):
+    proofs = tool("proofs")
+    given = []
+    monkeypatch.setattr(proofs, "call", lambda command, folder: given.append(command) or (0, ""))
+    said = proofs.check_again(pathlib.Path(), proofs.modules())
+    (command,) = given
+    checked = {name for flag, name in itertools.pairwise(command) if flag == "-norec"}
+    assert checked == {f"Gradchain.{path.stem}" for path in (PROOFS / "coq").glob("*.v")}
+    assert said == f"coqchk accepts {len(checked)} modules"
+    monkeypatch.setattr(proofs, "call", lambda command, folder: (1, "Error: x"))
+    with pytest.raises(proofs.Failed, match="coqchk objects: Error: x"):
+        proofs.check_again(pathlib.Path(), proofs.modules())

@@ -128,6 +128,10 @@ def test_T09c_T09d_a_nilpotent_matrix_doubles_a_gradient_at_each_step():
     n = sp.symbols("n", integer=True, nonnegative=True)
     power = 2**n * jacobian * sp.Matrix([1, 0])
     assert sp.simplify(power.dot(power) - (10 * 2**n) ** 2) == 0
+    # What the page says of the gradient: of the loss g . h, with g along the column of J.
+    loss = sp.Matrix([sp.Rational(4, 5), -sp.Rational(3, 5)])
+    assert jacobian.T * loss == sp.Matrix([10, 10])
+    assert (jacobian.T) ** 2 == 2 * jacobian.T
 
 
 def test_T10a_the_cell_after_four_steps_has_the_product_of_its_gates_as_slope():

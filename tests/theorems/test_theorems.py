@@ -2,18 +2,22 @@
 
 import subprocess
 import sys
+from fractions import Fraction
 from pathlib import Path
 
 import pytest
 
-from gradchain import registry, theorems
+from gradchain import activations, registry, theorems
 from gradchain._errors import RegistryError, UnknownKeyError, UsageError
 from gradchain.certify.facts import FACTS
 from gradchain.claims import load as claims
+from gradchain.experiments import fifty_words_records
+from gradchain.registry import catalogue
+from gradchain.registry.catalogue_activations import segment
 from gradchain.theorems import index
 
 ROOT = Path(__file__).resolve().parents[2]
-NAMED = {*theorems.load(), *theorems.groups()}
+FORMATS = ("float16", "bfloat16", "float32", "float64")
 
 
 def test_the_packaged_index_is_that_of_the_proofs_to_the_byte():
@@ -27,20 +31,88 @@ def test_every_group_has_its_page_and_its_theorems():
         assert [item.group for item in theorems.find(group.id)].count(group.id) >= 1
 
 
-def test_every_id_of_a_number_exists():
+# What stands on which theorem. A number named here states the theorem, or is a case of it.
+STATED = {
+    "sigmoid.derivative.sup": "T01b",
+    "sigmoid.chain.bound.n1": "T01b",
+    **{f"sigmoid.derivative.at.x{x}": "T01a" for x in (1, 2, 5, 10)},
+    "tanh.derivative.sup": "T02b",
+    **{f"tanh.derivative.at.x{x}": "T02a" for x in (1, 2, 5, 10)},
+    "softplus.derivative.sup": "T02e",
+    "sigmoid.chain.below.onepercent": "T03b",
+    "sigmoid.chain.decades": "T03b",
+    **{f"sigmoid.chain.bound.n{n}": "T03c" for n in (*range(2, 11), 20, 50, 100)},
+    "relu.derivative.sup": "T05a",
+    "leakyrelu.derivative.sup": "T05b",
+    "prelu.derivative.sup": "T05b",
+    "elu.derivative.sup": "T05c",
+    "celu.derivative.sup": "T05d",
+    "selu.derivative.sup": "T05e",
+    "hardtanh.derivative.sup": "T05f",
+    "hardsigmoid.derivative.sup": "T05g",
+    "hardsilu.derivative.sup": "T05h",
+    "silu.derivative.sup": "T06c",
+    "gelu.derivative.sup": "T06f",
+    **{f"sigmoid.chain.rms.bound.n{n}": "T07g" for n in (5, 10, 20, 50)},
+    "erf.derivative.sup": "T11a",
+    "gelutanh.derivative.sup": "T11b",
+    "mish.derivative.sup": "T11c",
+    "selu.alpha": "T11d",
+    "selu.lambda": "T11d",
+    **{f"{name}.derivative.sup": "T11e" for name in ("softsign", "sin", "identity")},
+    "underflow.flushed.quarter.bfloat16": "T12d",
+    **{f"underflow.quarter.{name}": "T12e" for name in FORMATS},
+    "underflow.flushed.quarter.float16": "T12e",
+    "underflow.flushed.quarter.float32": "T12f",
+    "underflow.flushed.quarter.float64": "T12f",
+}
+
+
+def test_the_catalogue_names_for_each_number_the_theorem_that_it_states_and_no_other():
+    drafts = catalogue.drafts(FACTS)
+    assert {draft.key: draft.theorem for draft in drafts if draft.theorem} == STATED
+
+
+def test_the_numbers_of_fifty_words_that_are_powers_name_the_theorem_about_the_product():
+    named = {number.key: number.theorem for number in fifty_words_records.classroom()}
+    assert {key: name for key, name in named.items() if name} == {
+        "rnn.fifty.quarter.left": "T09a",
+        "rnn.fifty.tanhone.left": "T02a",
+        **{f"lstm.fifty.{gate}.left": "T10a" for gate in fifty_words_records.GATES},
+        **{f"lstm.fifty.bias{bias}.standing": "T10a" for bias in fifty_words_records.BIASES},
+    }
+
+
+def test_every_number_names_a_theorem_and_not_a_group():
     named = {number.theorem for number in registry.load().values() if number.theorem}
     assert named
-    assert named <= NAMED
+    assert named <= set(theorems.load())
 
 
-def test_every_id_of_a_claim_exists():
+@pytest.mark.parametrize("key", [key for key in STATED if "quarter" in key or "bound.n" in key])
+def test_a_number_that_states_a_theorem_has_the_value_that_the_theorem_gives(key):
+    theorem, found = theorems.load()[STATED[key]], registry.load()[key].value
+    if theorem.id in ("T12e", "T12f"):
+        assert f"{found} \\text{{ ({key.rpartition('.')[2]})}}" in theorem.statement
+    elif theorem.id == "T12d":  # e_min + p - 1 = -133 + 8 - 1, and (1/4)^n = 2^(-2n) is below it
+        assert int(found) == next(n for n in range(200) if -2 * n < -133 + 8 - 1)
+    else:
+        n = int(key.rpartition(".n")[2])
+        assert Fraction(registry.load()[key].rational) == Fraction(1, 4) ** n
+
+
+def test_every_id_of_a_claim_is_that_of_a_theorem_and_not_of_a_group():
     named = {name for claim in claims() for name in claim.theorems}
     assert named
-    assert named <= NAMED
+    assert named <= set(theorems.load())
 
 
-def test_every_id_of_an_activations_fact_exists():
-    assert {fact.theorem for fact in FACTS.values()} <= NAMED
+def test_every_fact_of_an_activation_names_the_theorem_about_its_supremum():
+    for fact in FACTS.values():
+        assert fact.theorem == STATED[f"{segment(fact.name)}.derivative.sup"]
+        assert activations.get(fact.name).theorem == fact.theorem
+        title = theorems.load()[fact.theorem].title.lower().replace(" ", "")
+        assert segment(fact.name).replace("gelutanh", "geluinitstanh") in title
 
 
 def test_ids_are_found_in_any_case_and_groups_give_all_their_theorems():

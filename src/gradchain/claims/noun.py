@@ -20,7 +20,7 @@ ID = re.compile(r"C[0-9]{2,}")
 PLACE = re.compile(r"\{([^{}]*)\}")
 CLAUSE = re.compile(r"\[\[(.*?)\]\]")
 _TEXTS = ("sentence", "verdict", "condition", "say_instead")
-_THEOREM = re.compile(r"T[0-9]{2}")
+_THEOREM = re.compile(r"T[0-9]{2}[a-z]?")
 _TEST = re.compile(r"(?:tests|peers)/[a-z0-9_/]+\.py::test_[a-z0-9_]+")
 # A numeral with a point or an exponent is a result; counts and settings are whole numbers.
 _BY_HAND = re.compile(r"\d\.\d|\d[eE][+-]?\d")
@@ -67,7 +67,7 @@ class Claim:
         self._check_texts()
         for theorem in self.theorems:
             if not _THEOREM.fullmatch(theorem):
-                refuse(self.id, "theorems", f"got {shorten(theorem)}, expected an id such as T01")
+                refuse(self.id, "theorems", f"got {shorten(theorem)}, expected an id such as T01b")
         for test in self.tests:
             if not _TEST.fullmatch(test):
                 refuse(self.id, "tests", f"got {shorten(test)}, expected tests/file.py::test_name")

@@ -113,6 +113,7 @@ def wall_numbers(weight: float, steps: int) -> list[Number]:
             arguments | {"quantity": name},
             kind="certified",
             statement=f"On the ridge of the wall of a one-unit network {said}.",
+            theorem="T03a" if name == "chain" else None,
             formula=formula,
             **shared,
         )

@@ -74,6 +74,7 @@ def classroom() -> list[Number]:
             f"Bound of ||dh_T/dh_(T-{WORDS})||_2 for a simple sigmoid RNN if ||U||_2 <= 1, as with "
             "orthogonal recurrent weights; otherwise multiply by ||U||_2^50.",
             role="upper bound",
+            theorem="T09a",
             tags=("rnn", "sigmoid", "vanishing", "bound"),
         ),
         _power(
@@ -111,6 +112,7 @@ def classroom() -> list[Number]:
             "counted. The bound of a tanh slope is 1 and says nothing.",
             formula_text=f"tanh'(1)^{WORDS}",
             formula_latex=f"\\tanh'(1)^{{{WORDS}}}",
+            theorem="T02a",
             tags=("rnn", "tanh", "vanishing"),
         ),
     ]
@@ -123,6 +125,7 @@ def classroom() -> list[Number]:
                 f"{WORDS} words.",
                 f"All {WORDS} gates equal; direct path dc_T/dc_(T-{WORDS}) of one cell, from step to "
                 "step multiplied by the gate.",
+                theorem="T10a",
                 tags=("lstm", "gates"),
             )
         )
@@ -141,6 +144,7 @@ def classroom() -> list[Number]:
                 "it; direct path of one cell.",
                 formula_text=f"sigmoid({bias})^{WORDS}",
                 formula_latex=f"\\sigma({bias})^{{{WORDS}}}",
+                theorem="T10a",
                 tags=("lstm", "gates", "bias"),
             )
         )

@@ -12,7 +12,7 @@ or lower bounds up to float rounding; none is *certified*. Bounds take numbers, 
 network see `gradchain.bridge.chain_bounds`. Cost O(L).
 
 Sources: submultiplicativity of operator norms; Hochreiter 1991; for the rms chain theorem see
-theorem T07 (independent zero-mean weights of variance sigma_w^2/fan_in, condition layer by layer).
+theorem T07e (independent zero-mean weights of variance sigma_w^2/fan_in, condition layer by layer).
 """
 
 import math

@@ -91,7 +91,7 @@ def chain_bounds() -> list[Draft]:
             "of a network's chain of n sigmoid layers it is a bound if |w| <= 1 for every weight "
             "(one unit a layer) or ||W_l||_2 <= 1 for every layer; otherwise multiply it by the "
             "product of the ||W_l||_2.",
-            theorem="T01" if n == 1 else "T03",
+            theorem="T01b" if n == 1 else "T03c",
             tags=("sigmoid", "bound", "vanishing"),
             **_power("1/4", n),
         )
@@ -116,7 +116,7 @@ def root_mean_square_bounds() -> list[Draft]:
             "layers and of the biases; all layers equally wide; the mean is over draws. It does "
             "not bound ||J||_2 of a single network, which is often larger. For variance "
             "s^2/fan_in multiply by s^n.",
-            theorem="T07",
+            theorem="T07g",
             tags=("sigmoid", "bound", "vanishing", "glorot", "lecun", "width"),
             **_power("1/4", n),
         )
@@ -150,7 +150,7 @@ def single_chains() -> list[Draft]:
             formula_text="min{n : (1/4)^n < 1/100}",
             formula_latex="\\min\\{n : (\\tfrac{1}{4})^n < \\tfrac{1}{100}\\}",
             unit="layers",
-            theorem="T03",
+            theorem="T03b",
             tags=("sigmoid", "bound", "vanishing"),
         ),
     ]

@@ -51,6 +51,7 @@ def chance_levels() -> list[Draft]:
             formula_text="log10(4)",
             formula_latex="\\log_{10} 4",
             unit="powers of ten",
+            theorem="T03b",
             tags=("sigmoid", "bound", "vanishing"),
         ),
     ]
@@ -84,9 +85,14 @@ def slopes() -> list[Draft]:
         ),
     ]
     for x in ("1", "2", "5", "10"):
-        for name, form, latex in (
-            ("sigmoid", f"sech({x}/2)^2/4", f"\\tfrac{{1}}{{4}} \\operatorname{{sech}}^2({x}/2)"),
-            ("tanh", f"sech({x})^2", f"\\operatorname{{sech}}^2({x})"),
+        for name, theorem, form, latex in (
+            (
+                "sigmoid",
+                "T01a",
+                f"sech({x}/2)^2/4",
+                f"\\tfrac{{1}}{{4}} \\operatorname{{sech}}^2({x}/2)",
+            ),
+            ("tanh", "T02a", f"sech({x})^2", f"\\operatorname{{sech}}^2({x})"),
         ):
             drafts.append(
                 Draft(
@@ -97,6 +103,7 @@ def slopes() -> list[Draft]:
                     conditions="Real arithmetic.",
                     formula_text=form,
                     formula_latex=latex,
+                    theorem=theorem,
                     tags=(name, "derivative", "saturation"),
                 )
             )
@@ -145,6 +152,7 @@ def limits() -> list[Draft]:
                 formula_latex=latex,
                 source="Klambauer, Unterthiner, Mayr and Hochreiter, NeurIPS 2017, "
                 "arXiv:1706.02515",
+                theorem="T11d",
                 digits=5,
                 tags=("selu", "activation"),
             )

@@ -33,6 +33,15 @@ def underflows() -> list[Draft]:
     return drafts
 
 
+def _underflow_theorem(name: str, dtype: str, gradual: bool) -> str | None:
+    """Return the theorem that states the depth; there is one for quarters only."""
+    if name != "quarter":
+        return None
+    if gradual or dtype == "float16":  # there XLA keeps subnormal numbers
+        return "T12e"
+    return "T12d" if dtype == "bfloat16" else "T12f"
+
+
 def _underflow(name: str, dtype: str, gradual: bool) -> Draft:
     """Return the draft of one factor and one type."""
     factor = FACTORS[name]
@@ -41,7 +50,7 @@ def _underflow(name: str, dtype: str, gradual: bool) -> Draft:
     rounds = "" if name in {"quarter", "half"} else f" The factor itself is {share} rounded to "
     return Draft(
         key=f"underflow.{'' if gradual else 'flushed.'}{name}.{dtype}",
-        theorem="T12",
+        theorem=_underflow_theorem(name, dtype, gradual),
         how=How.of(f"{_RATIONAL}.underflow_depth", factor=factor, dtype=dtype, gradual=gradual),
         statement=f"After {{value}} factors {share} a product in {dtype} is exactly zero, with "
         f"{where}.",
