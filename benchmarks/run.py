@@ -19,6 +19,7 @@ PARTS = {
     "compile_time": "Compile time and run time by depth",
     "mean_field": "A phase diagram",
     "spectrum": "All singular values of a deep chain",
+    "time_chain": "All suffix norms through time beside the bare matrix products",
     "commands": "Commands that only read numbers",
     "torch_jacobian": "Beside PyTorch",
 }
@@ -34,8 +35,17 @@ def processor() -> str:
     return names[0] if names else platform.machine()
 
 
+def sections(page: str) -> dict[str, str]:
+    """Split a page at its second headings: title -> text below."""
+    found = {}
+    for part in page.split("\n## ")[1:]:
+        title, _, text = part.partition("\n")
+        found[title] = text.strip()
+    return found
+
+
 def main() -> None:
-    """Run and write."""
+    """Run and write; sections that are not measured now stay as they are."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--with-torch", action="store_true", help="also compare with PyTorch")
     parser.add_argument("--only", nargs="*", default=list(PARTS), help="names of benchmarks")
@@ -49,6 +59,8 @@ def main() -> None:
         "`make bench`. Ratios are medians within one run; a busy machine moves the milliseconds, and "
         "the ratios less.",
     ]
+    old = HERE / "RESULTS.md"
+    kept = sections(old.read_text(encoding="utf-8")) if old.is_file() else {}
     for name in options.only:
         if name == "torch_jacobian" and not options.with_torch:
             continue
@@ -61,7 +73,9 @@ def main() -> None:
             check=True,
         )
         print(done.stdout, flush=True)
-        pages += ["", f"## {PARTS[name]}", "", done.stdout.strip()]
+        kept[PARTS[name]] = done.stdout.strip()
+    for title, text in kept.items():
+        pages += ["", f"## {title}", "", text]
     (HERE / "RESULTS.md").write_text("\n".join(pages) + "\n", encoding="utf-8")
 
 

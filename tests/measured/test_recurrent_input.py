@@ -27,16 +27,48 @@ def widens(own, state, x):
     return state.astype("float16")
 
 
+def counts(own, state, x):
+    return state.astype(int)
+
+
+def pairs(own, state, x):
+    return state, state
+
+
+def forgets(own, state):
+    return state
+
+
+def meets(own, state, x):
+    return own @ state
+
+
 def overflows(own, state, x):
     return state * own
 
 
 ONE = jnp.ones(1, "float32")
 BAD = {
+    "no array": (lambda: time_chain(CELL, params(), [[1.0, 2.0]]), "one float array"),
+    "nothing": (lambda: time_chain(CELL, params(), None), "NoneType"),
+    "no entries": (lambda: time_chain(CELL, params(), INPUTS[:, :0]), "at least one entry"),
     "empty": (lambda: time_chain(CELL, params(), INPUTS[:0]), "at least one step"),
     "vector": (lambda: time_chain(CELL, params(), INPUTS[0]), r"\(T, input_dim\)"),
     "batch": (lambda: time_chain(CELL, params(), INPUTS[None]), "jax.vmap"),
-    "input width": (lambda: time_chain(CELL, params(), INPUTS[:, :1]), "1 entries"),
+    "input width": (
+        lambda: time_chain(CELL, params(), INPUTS[:, :1]),
+        r"\(4, 1\) for a kernel of shape \(12, 2\), expected inputs of 2 entries",
+    ),
+    "state width": (lambda: time_chain(cells.lstm(4), params(), INPUTS), "cell.init"),
+    "half inputs": (lambda: time_chain(CELL, params(), INPUTS.astype("float16")), "float16"),
+    "state type": (
+        lambda: time_chain(CELL, params(), INPUTS, LSTMState(*jnp.ones((2, 3), int))),
+        "state0.h of type int32",
+    ),
+    "state nan": (
+        lambda: time_chain(CELL, params(), INPUTS, LSTMState(*jnp.full((2, 3), jnp.nan))),
+        "state0.h",
+    ),
     "other cell": (lambda: time_chain(cells.gru(3), params(), INPUTS), "cell.init"),
     "nan input": (lambda: time_chain(CELL, params(), INPUTS.at[2, 1].set(jnp.nan)), r"\(2, 1\)"),
     "nan weight": (
@@ -54,6 +86,21 @@ BAD = {
     "empty state": (lambda: time_chain(grows, {}, INPUTS, {}), "without entries"),
     "grows": (lambda: time_chain(grows, {}, INPUTS, ONE), r"\(2,\)"),
     "type changes": (lambda: time_chain(widens, {}, INPUTS, ONE), "float16"),
+    "becomes whole": (lambda: time_chain(counts, {}, INPUTS, ONE), "int32, expected float32"),
+    "other structure": (lambda: time_chain(pairs, {}, INPUTS, ONE), "the form of state0"),
+    "two arguments": (lambda: time_chain(forgets, {}, INPUTS, ONE), "takes 2 positional"),
+    "own width": (
+        lambda: time_chain(meets, jnp.ones((3, 3), "float32"), INPUTS, ONE),
+        r"fails on a state of shapes \(1,\) and an input of shape \(2,\)",
+    ),
+    "kind": (lambda: time_chain(cells.LSTM, params(), INPUTS), "got LSTM as cell"),
+    "maker": (lambda: time_chain(cells.lstm, params(), INPUTS), "got lstm as cell"),
+    "route": (lambda: time_chain(CELL, params(), INPUTS, how="fast"), "auto, analytic, autodiff"),
+    "no rule": (lambda: time_chain(grows, {}, INPUTS, ONE, how="analytic"), "use how='auto'"),
+    "no rule for one row": (
+        lambda: time_chain(CELL, params(), INPUTS, cotangent=CELL.state0(), how="analytic"),
+        "use how='auto'",
+    ),
     "no cell": (lambda: time_chain(3, {}, INPUTS), "hashable function"),
     "cotangent": (lambda: time_chain(CELL, params(), INPUTS, cotangent=ONE), "the state's"),
     "flag": (lambda: time_chain(CELL, params(), INPUTS, parameters=1), "True or False"),

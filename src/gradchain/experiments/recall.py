@@ -6,6 +6,7 @@ for an LSTM of 32 units some 5 ms a network, step and 50 positions on one core, 
 compilation for each length of the sequence.
 """
 
+import math
 from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
@@ -14,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from gradchain._errors import UsageError
-from gradchain._types import Real, in_short, whole_number
+from gradchain._types import Real, in_short, one_of, whole_number
 from gradchain.experiments.lab import network_keys
 from gradchain.measured.recurrent import Cell
 from gradchain.measured.recurrent.chain import time_chain
@@ -144,8 +145,14 @@ def recall_experiment(
         ((2, 3), (2, 4), [0, 2, 4])
     """
     if not isinstance(cell, Cell):
-        raise UsageError(f"got cell {in_short(cell)}, expected a cell of gradchain.cells")
+        raise UsageError(
+            f"got cell {in_short(cell)}, expected a cell of gradchain.cells: write "
+            "gradchain.cells.lstm(32)"
+        )
     own = the_task(task, distance)
+    if own.length > LARGEST:
+        raise UsageError(f"got sequences of {own.length} steps, expected at most {LARGEST}")
+    seed = whole_number("seed", seed, least=0)
     for name, value in (("seeds", seeds), ("steps", steps), ("batch", batch), ("judged", judged)):
         if whole_number(name, value) > LARGEST:
             raise UsageError(f"got {name} {value}, expected at most {LARGEST}")
@@ -153,14 +160,18 @@ def recall_experiment(
         raise UsageError(f"got {steps} steps and a look every {every}, expected a divisor")
     if embedding is not None:
         whole_number("embedding", embedding)
-    if optimizer not in FAMILIES or clip not in CLIPS:
-        raise UsageError(
-            f"got optimizer {in_short(optimizer)} and clip {in_short(clip)}, expected one of "
-            f"{', '.join(FAMILIES)} and one of {', '.join(CLIPS)}"
-        )
-    for name, value in (("limit", limit), ("recurrent_scale", recurrent_scale)):
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or not value > 0:
-            raise UsageError(f"got {name} {in_short(value)}, expected a number above 0")
+    one_of("optimizer", optimizer, tuple(FAMILIES))
+    one_of("clip", clip, tuple(CLIPS))
+    if not isinstance(gradients, bool):
+        raise UsageError(f"got gradients={in_short(gradients)}, expected True or False")
+    above = {"limit": limit, "recurrent_scale": recurrent_scale}
+    for name, value in {**above, "learning_rate": learning_rate}.items():
+        if value is None and name == "learning_rate":
+            continue
+        number = isinstance(value, Real) and not isinstance(value, bool)
+        if not number or not math.isfinite(value) or value < 0 or (name in above and value == 0):  # type: ignore[arg-type]
+            bound = "above 0" if name in above else "of at least 0"
+            raise UsageError(f"got {name}={in_short(value)}, expected a finite number {bound}")
     given = {} if learning_rate is None else {"learning_rate": float(learning_rate)}
     values = {k: np.float32(v) for k, v in constants(optimizer, given).items()}
     plan = recurrent.Plan(recurrent.trained_by(cell), own, optimizer, clip, batch, judged, every)

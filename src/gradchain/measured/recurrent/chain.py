@@ -5,8 +5,9 @@ With s_t = step(params, s_{t-1}, x_t), t = 1 .. T, and J_t = ds_t/ds_{t-1},
     ds_T/ds_t = J_T ... J_{t+1},   dL/dW = sum_t (dL/ds_T J_T ... J_{t+1}) ds_t/dW |_t,
 
 the weights being shared: what vanishes is the early steps' share of one gradient. The rows of ds_T/ds_t
-are pulled back one step at a time by a vmapped `jax.vjp` and rescaled by powers of two, which does
-not round, so that depth in time does not underflow. Sources: Werbos, Proc. IEEE 78 (1990) 1550;
+are pulled back one step at a time, by the cell's equations (`analytic`) or a vmapped `jax.vjp`
+(`autodiff`), and rescaled by powers of two, which does not round, so that depth in time does not
+underflow. Sources: Werbos, Proc. IEEE 78 (1990) 1550;
 Pascanu, Mikolov and Bengio, arXiv:1211.5063.
 """
 
@@ -22,11 +23,11 @@ from jax import lax
 from jax.flatten_util import ravel_pytree
 
 from gradchain._errors import UsageError
-from gradchain._types import in_short, is_concrete, pytree, static, whole_number
+from gradchain._types import in_short, is_concrete, one_of, pytree, static, whole_number
 from gradchain.measured.network import checked
-from gradchain.measured.recurrent import checks
+from gradchain.measured.recurrent import analytic, autodiff, checks
 from gradchain.measured.recurrent.noun import Cell
-from gradchain.scaled import Scaled, from_array, identity, log_abs, multiply, norm, rescale
+from gradchain.scaled import Scaled, from_array, identity, log_abs, multiply, norm
 
 # One program instead of a score of small ones.
 _logs = jax.jit(log_abs)
@@ -76,7 +77,8 @@ class TimeChain:
     @property
     def tolerance(self) -> float:
         """How far a logarithm may be off by rounding: about 8 T n eps, n the entries of the state."""
-        eps = float(jnp.finfo(self.norms.dtype).eps)
+        # Norms of 16-bit rows are kept in float32; the rows were rounded in their own type.
+        eps = float(jnp.finfo(self.jacobian.dtype).eps)
         return 8 * self.steps * self.jacobian.shape[-1] * eps
 
     def truncated(self, k: int) -> "TimeChain":
@@ -137,72 +139,6 @@ def _blocks(state: Any) -> dict[str, slice]:
     return found
 
 
-def _joined(parts: list[Scaled]) -> Scaled:
-    """Return the root of the sum of squares of scalar values."""
-    mantissa = jnp.stack([part.mantissa for part in parts])
-    return norm(Scaled(mantissa, jnp.stack([part.exponent for part in parts])))
-
-
-def _block_norm(rows: Scaled, block: slice, square: bool) -> Scaled:
-    own = rows.mantissa[block, block] if square else rows.mantissa[:, block]
-    exponent = rows.exponent[block] if square else rows.exponent
-    return norm(rescale(Scaled(own, exponent)))
-
-
-def _shares(cell: Cell, params: Any, state: Any, x: jax.Array, pulled: Any, rows: Scaled) -> Scaled:
-    """Return the share of a built-in cell: rows of cotangents of the pre-activations say it all."""
-    sizes = []
-    for cotangent, reach in zip(pulled, cell.reach(params, state, x), strict=True):
-        weighted = cotangent * jnp.broadcast_to(jnp.sqrt(reach)[None], cotangent.shape)
-        sizes.append(norm(rescale(Scaled(weighted, rows.exponent))))
-    return _joined(sizes)
-
-
-def _shares_of_any(flat_step: Callable, params: Any, rows: Scaled) -> Scaled | None:
-    """Return the share of any cell, row by row: a gradient of the parameters' size each."""
-    if not jax.tree.leaves(params):
-        return None
-    _, back = jax.vjp(flat_step, params)
-
-    def one(row: tuple[jax.Array, jax.Array]) -> Scaled:
-        leaves = [norm(from_array(leaf)) for leaf in jax.tree.leaves(back(row[0]))]
-        size = _joined(leaves)
-        return Scaled(size.mantissa, size.exponent + row[1][0])
-
-    return norm(rescale(lax.map(one, (rows.mantissa, rows.exponent))))
-
-
-def _pull(
-    cell: Cell | Callable,
-    params: Any,
-    shape: Callable,
-    rows: Scaled,
-    seen: tuple,
-    parameters: bool,
-) -> tuple[Scaled, Scaled | None]:
-    """Pull rows back through one step, and find the step's share."""
-    flat, x = seen
-    share: Scaled | None = None
-    if isinstance(cell, Cell):
-        zero = tuple(jnp.zeros_like(size) for size in cell.reach(params, shape(flat), x))
-
-        def run(own: jax.Array, shifts: tuple) -> jax.Array:
-            return ravel_pytree(cell.shifted(params, shape(own), x, shifts))[0]
-
-        _, back = jax.vjp(run, flat, zero)
-        mantissa, pulled = jax.vmap(back)(rows.mantissa)
-        if parameters:
-            share = _shares(cell, params, shape(flat), x, pulled, rows)
-    else:
-        _, back = jax.vjp(lambda own: ravel_pytree(cell(params, shape(own), x))[0], flat)
-        (mantissa,) = jax.vmap(back)(rows.mantissa)
-        if parameters:
-            share = _shares_of_any(
-                lambda own: ravel_pytree(cell(own, shape(flat), x))[0], params, rows
-            )
-    return rescale(Scaled(mantissa, rows.exponent)), share
-
-
 def _direct_products(gates: jax.Array) -> Scaled:
     """Return prod_{k>t} of the gates, t = 0 .. T, unit by unit."""
     start = from_array(jnp.ones_like(gates[0]), axis=())
@@ -215,35 +151,29 @@ def _direct_products(gates: jax.Array) -> Scaled:
     return jax.tree.map(lambda a, last: jnp.concatenate([a, last[None]]), products, start)
 
 
-@partial(jax.jit, static_argnames=("cell", "parameters"))
+@partial(jax.jit, static_argnames=("cell", "parameters", "how"))
 def _time_chain(
-    cell: Any, params: Any, inputs: jax.Array, state0: Any, cotangent: Any, parameters: bool
-) -> tuple[TimeChain, Any]:
+    cell: Any, params: Any, inputs: jax.Array, state0: Any, cotangent: Any, parameters: bool,
+    how: str,
+) -> tuple[TimeChain, Any]:  # fmt: skip
     step = cell.step if isinstance(cell, Cell) else cell
 
     def forward(state: Any, x: jax.Array) -> tuple[Any, Any]:
         return step(params, state, x), state
 
     last, before = lax.scan(forward, state0, inputs)
-    flat0, shape = ravel_pytree(state0)
-    flats = jax.vmap(lambda state: ravel_pytree(state)[0])(before)
+    flat0 = ravel_pytree(state0)[0]
     blocks = _blocks(state0)
     square = cotangent is None
     if square:
         rows = identity(flat0.size, flat0.dtype)
     else:
         rows = from_array(ravel_pytree(cotangent)[0][None], axis=-1)
-
-    def sizes(own: Scaled) -> tuple[Scaled, dict[str, Scaled]]:
-        each = {name: _block_norm(own, where, square) for name, where in blocks.items()}
-        return norm(own), each
-
-    def turn(carry: Scaled, seen: tuple) -> tuple[Scaled, tuple]:
-        earlier, share = _pull(cell, params, shape, carry, seen, parameters)
-        return earlier, (*sizes(earlier), share)
-
-    at_end = sizes(rows)
-    rows, (norms, each, shares) = lax.scan(turn, rows, (flats, inputs), reverse=True)
+    at_end = autodiff.sizes(rows, blocks)
+    route = analytic if how == "analytic" else autodiff
+    rows, norms, each, shares = route.pulled_back(
+        cell, params, before, inputs, rows, blocks, parameters
+    )
     norms, each = jax.tree.map(
         lambda a, end: jnp.concatenate([a, end[None]]), (norms, each), at_end
     )
@@ -260,6 +190,22 @@ def _time_chain(
     return chain, states
 
 
+def _route(cell: Any, cotangent: Any, how: str) -> str:
+    """Return the route: analytic where there is a rule and all rows are wanted.
+
+    Raises:
+        UsageError: for an unknown route, or an analytic one that is not to be had.
+    """
+    one_of("how", how, ("auto", "analytic", "autodiff"))
+    there = type(cell) in analytic.RULES and cotangent is None
+    if how == "analytic" and not there:
+        raise UsageError(
+            "got how='analytic' with a cotangent or a cell of your own, expected a cell of "
+            "gradchain.cells without a cotangent: use how='auto'"
+        )
+    return "analytic" if there and how != "autodiff" else "autodiff"
+
+
 def time_chain(
     cell: Cell | Callable,
     params: Any,
@@ -268,6 +214,7 @@ def time_chain(
     *,
     cotangent: Any = None,
     parameters: bool = True,
+    how: str = "auto",
 ) -> TimeChain:
     """Compute ||ds_T/ds_t||_F for every step t, whole and by block, in one backward pass.
 
@@ -283,6 +230,9 @@ def time_chain(
             one row is pulled back.
         parameters: also the parameters' shares. For a user's cell they cost a gradient of the
             parameters' size a row and step.
+        how: "analytic": the rows are multiplied by J_t as the cell's equations give it (cells of
+            `gradchain.cells` without a cotangent); "autodiff": they are pulled back by `jax.vjp` (any
+            cell). "auto": analytic where it can. The two share no derivative code.
 
     Returns:
         A `TimeChain`. Exact up to rounding (`tolerance`) and the limit of `Scaled`: an entry smaller
@@ -290,7 +240,8 @@ def time_chain(
         the state, memory O(N^2 + T N).
 
     Raises:
-        UsageError: if the cell is none, or a user's cell has no state0.
+        UsageError: if the cell is none or fails, a user's cell has no state0, or the route is unknown
+            or not to be had.
         ShapeError: for an empty sequence, a size that does not fit, or a cell that changes its state.
         DtypeError: for anything but floats of one type.
         NonFiniteError: if something given holds NaN or infinity, or a state overflowed.
@@ -310,7 +261,8 @@ def time_chain(
     params = checks.read_params(cell, params, inputs)
     state0 = checks.read_state(cell, state0, inputs.dtype)
     cotangent = checks.read_cotangent(cotangent, state0, inputs.dtype)
+    route = _route(cell, cotangent, how)
     checks.check_step(cell.step if isinstance(cell, Cell) else cell, params, state0, inputs)
-    chain, states = _time_chain(cell, params, inputs, state0, cotangent, parameters)
+    chain, states = _time_chain(cell, params, inputs, state0, cotangent, parameters, route)
     checks.check_states(states)
     return checked(chain, "the chain through time")

@@ -12,6 +12,13 @@ from gradchain._types import float_array, in_short, is_concrete
 from gradchain.measured.network import check_finite
 from gradchain.measured.recurrent.noun import Cell
 
+# Where the functions that make cells are.
+_MAKERS = "gradchain.measured.recurrent.cells"
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]
+
 
 def _shapes(tree: Any) -> Any:
     """Return the tree with a leaf's shape in its place, for messages and comparisons."""
@@ -50,12 +57,19 @@ def read_sequence(inputs: Any) -> jax.Array:
         The array.
 
     Raises:
-        ShapeError: if there is no step.
+        DtypeError: for anything but one float array.
+        ShapeError: if there is no step, or nothing in a step.
     """
+    if inputs is None or not jax.tree_util.all_leaves([inputs]):
+        raise DtypeError(
+            f"got inputs of type {type(inputs).__name__}, expected one float array (T, input_dim): "
+            "write jax.numpy.asarray(inputs, dtype=float)"
+        )
     array = _floats(inputs, "the inputs", None)
-    if not isinstance(array, jax.Array) or array.ndim < 1 or array.shape[0] == 0:
+    if array.ndim < 1 or 0 in array.shape:
         raise ShapeError(
-            f"got inputs of shape {_shapes(array)}, expected (T, input_dim) with at least one step"
+            f"got inputs of shape {array.shape}, expected (T, input_dim) with at least one step of "
+            "at least one entry: give one row for each step"
         )
     return array
 
@@ -72,7 +86,8 @@ def read_params(cell: Cell | Callable, params: Any, inputs: jax.Array) -> Any:
         The parameters as arrays.
 
     Raises:
-        UsageError: if cell is neither a `Cell` nor a function that can be hashed.
+        UsageError: if cell is neither a `Cell` nor a function that can be hashed, or if it is a kind
+            of cell instead of a cell.
         ShapeError: if a built-in cell's parameters or inputs are of other shapes.
     """
     if not isinstance(cell, Cell):
@@ -81,6 +96,11 @@ def read_params(cell: Cell | Callable, params: Any, inputs: jax.Array) -> Any:
                 f"got {in_short(cell)} as cell, expected one of gradchain.cells or a hashable "
                 "function (params, state, input) -> state"
             )
+        if isinstance(cell, type) or getattr(cell, "__module__", "") == _MAKERS:
+            raise UsageError(
+                f"got {getattr(cell, '__name__', in_short(cell))} as cell, expected a cell made by "
+                "it: write gradchain.cells.lstm(units)"
+            )
         return _floats(params, "the parameters", inputs.dtype)
     if inputs.ndim != 2:
         raise ShapeError(
@@ -88,13 +108,20 @@ def read_params(cell: Cell | Callable, params: Any, inputs: jax.Array) -> Any:
         )
     params = _floats(params, "the parameters", inputs.dtype)
     expected = cell.shapes(inputs.shape[1])
-    if _shapes(params) != expected:
+    found = _shapes(params)
+    if found == expected:
+        return params
+    kernel = found.get("kernel") if isinstance(found, dict) else None
+    if kernel and found == cell.shapes(kernel[-1]):
         raise ShapeError(
-            f"got parameters of shapes {in_short(_shapes(params))} for inputs of "
-            f"{inputs.shape[1]} entries, expected {expected}: use cell.init(key, "
-            f"{inputs.shape[1]})"
+            f"got inputs of shape {inputs.shape} for a kernel of shape {kernel}, expected inputs of "
+            f"{kernel[-1]} entries a step, or parameters from cell.init(key, {inputs.shape[1]})"
         )
-    return params
+    raise ShapeError(
+        f"got parameters of shapes {in_short(found)} for inputs of "
+        f"{inputs.shape[1]} entries, expected {expected}: use cell.init(key, "
+        f"{inputs.shape[1]})"
+    )
 
 
 def read_state(cell: Cell | Callable, state: Any, dtype: np.dtype) -> Any:
@@ -114,7 +141,9 @@ def read_state(cell: Cell | Callable, state: Any, dtype: np.dtype) -> Any:
     """
     if state is None:
         if not isinstance(cell, Cell):
-            raise UsageError("got no state0 for a cell of your own, expected its first state")
+            raise UsageError(
+                "got no state0 for a cell of your own, expected its first state: pass state0="
+            )
         return cell.state0(dtype)
     state = _floats(state, "state0", dtype)
     if not sum(leaf.size for leaf in jax.tree.leaves(state)):
@@ -165,21 +194,30 @@ def check_step(step: Callable, params: Any, state: Any, inputs: jax.Array) -> No
         inputs: the sequence.
 
     Raises:
+        UsageError: if the step cannot be traced with what was given.
         ShapeError: if the next state is of another form than the state.
         DtypeError: if it is of another type than the inputs.
     """
-    after = jax.eval_shape(step, params, state, inputs[0])
+    try:
+        after = jax.eval_shape(step, params, state, inputs[0])
+    except (TypeError, ValueError) as error:
+        raise UsageError(
+            f"got a cell that fails on a state of shapes {in_short(_shapes(state))} and an input of "
+            f"shape {inputs.shape[1:]}, expected (params, state, input) -> state in JAX operations: "
+            f"{_first_line(error)}"
+        ) from error
     same = jax.tree.structure(after) == jax.tree.structure(state)
     if not same or _shapes(after) != _shapes(state):
         raise ShapeError(
             f"got a cell that turns a state of shapes {in_short(_shapes(state))} into "
-            f"{in_short(_shapes(after))}, expected the same"
+            f"{in_short(_shapes(after))}, expected the same: return the next state in the form of "
+            "state0"
         )
     types = {str(leaf.dtype) for leaf in jax.tree.leaves(after)}
     if types != {str(inputs.dtype)}:
         raise DtypeError(
             f"got a cell whose next state is of type {', '.join(sorted(types))}, expected "
-            f"{inputs.dtype} like the inputs"
+            f"{inputs.dtype} like the inputs: return it by .astype(state.dtype)"
         )
 
 

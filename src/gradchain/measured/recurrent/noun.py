@@ -147,6 +147,19 @@ class Cell:
         """Return the gate that multiplies the old state, (units,); None if there is none."""
         return None
 
+    def summed(self, params: Any, h: jax.Array, x: jax.Array) -> jax.Array:
+        """Return the pre-activations W x + U h + b, gate after gate.
+
+        Args:
+            params: what `init` gave.
+            h: the part of the state that U multiplies.
+            x: one input.
+
+        Returns:
+            (gates * units,).
+        """
+        return self._sum(params, h, x, _NONE)
+
     def _sum(self, params: Any, h: jax.Array, x: jax.Array, shifts: Arrays) -> jax.Array:
         z = _times(params["kernel"], x) + _times(params["recurrent"], h) + params["bias"]
         return z + shifts[0] if shifts else z
@@ -202,11 +215,23 @@ class GRU(Cell):
 
     def shifted(self, params: Any, state: Any, x: jax.Array, shifts: Arrays) -> Any:
         """Return the next state; see `Cell.shifted`."""
-        z, candidate, _ = self._parts(params, state, x, shifts)
+        z, _, _, candidate = self.opened(params, state, x, shifts)
+        z = activations.sigmoid(z)
         return z * state + (1 - z) * self.activation(candidate)
 
-    def _parts(self, params: Any, h: jax.Array, x: jax.Array, shifts: Arrays) -> Arrays:
-        """Return the update gate, the candidate's pre-activation, and what U_h multiplies."""
+    def opened(self, params: Any, h: jax.Array, x: jax.Array, shifts: Arrays = _NONE) -> Arrays:
+        """Return what happens before the gates are applied.
+
+        Args:
+            params: what `init` gave.
+            h: the state.
+            x: one input.
+            shifts: as in `Cell.shifted`.
+
+        Returns:
+            Pre-activations of z and r, what r multiplies (U_h h + b_U, or h), and the candidate's
+            pre-activation.
+        """
         sigmoid = activations.sigmoid
         ahead = _times(params["kernel"], x) + params["bias"]
         ahead = ahead + shifts[0] if shifts else ahead
@@ -214,24 +239,24 @@ class GRU(Cell):
             back = _times(params["recurrent"], h) + params["recurrent_bias"]
             back = back + shifts[1] if shifts else back
             (xz, xr, xh), (hz, hr, hh) = jnp.split(ahead, 3), jnp.split(back, 3)
-            return sigmoid(xz + hz), xh + sigmoid(xr + hr) * hh, h
+            return xz + hz, xr + hr, hh, xh + sigmoid(xr + hr) * hh
         xz, xr, xh = jnp.split(ahead, 3)
         uz, ur, uh = jnp.split(params["recurrent"], 3)
-        seen = sigmoid(xr + _times(ur, h)) * h
-        return sigmoid(xz + _times(uz, h)), xh + _times(uh, seen), seen
+        z, r = xz + _times(uz, h), xr + _times(ur, h)
+        return z, r, h, xh + _times(uh, sigmoid(r) * h)
 
     def reach(self, params: Any, state: Any, x: jax.Array) -> Arrays:
         """Return the squared lengths; see `Cell.reach`."""
         one, own = 1.0 + _sum_of_squares(x), _sum_of_squares(state)
         if self.reset_after:
             return jnp.full(3 * self.units, one), jnp.full(3 * self.units, 1.0 + own)
-        seen = _sum_of_squares(self._parts(params, state, x, _NONE)[2])
+        seen = _sum_of_squares(activations.sigmoid(self.opened(params, state, x)[1]) * state)
         each = [jnp.full(self.units, one + size) for size in (own, own, seen)]
         return (jnp.concatenate(each),)
 
     def kept(self, params: Any, state: Any, x: jax.Array) -> jax.Array:
         """Return the update gate: dh'/dh along the leak."""
-        return self._parts(params, state, x, _NONE)[0]
+        return activations.sigmoid(self.opened(params, state, x)[0])
 
 
 @dataclass(frozen=True)
@@ -249,22 +274,35 @@ class MinimalRNN(Cell):
 
     def shifted(self, params: Any, state: Any, x: jax.Array, shifts: Arrays) -> Any:
         """Return the next state; see `Cell.shifted`."""
-        e, u = self._parts(params, state, x, shifts)
+        _, e, u = self.opened(params, state, x, shifts)
+        u = activations.sigmoid(u)
         return u * state + (1 - u) * e
 
-    def _parts(self, params: Any, h: jax.Array, x: jax.Array, shifts: Arrays) -> Arrays:
+    def opened(self, params: Any, h: jax.Array, x: jax.Array, shifts: Arrays = _NONE) -> Arrays:
+        """Return what happens before the gate is applied.
+
+        Args:
+            params: what `init` gave.
+            h: the state.
+            x: one input.
+            shifts: as in `Cell.shifted`.
+
+        Returns:
+            The pre-activation of e, e itself, and the pre-activation of u.
+        """
         gate_bias, bias = jnp.split(params["bias"], 2)
         into = _times(params["kernel"], x) + bias
-        e = self.activation(into + shifts[0] if shifts else into)
+        into = into + shifts[0] if shifts else into
+        e = self.activation(into)
         gate = _times(params["recurrent"], h) + _times(params["embedded"], e) + gate_bias
-        return e, activations.sigmoid(gate + shifts[1] if shifts else gate)
+        return into, e, gate + shifts[1] if shifts else gate
 
     def reach(self, params: Any, state: Any, x: jax.Array) -> Arrays:
         """Return the squared lengths; see `Cell.reach`."""
-        e, _ = self._parts(params, state, x, _NONE)
+        e = self.opened(params, state, x)[1]
         gate = 1.0 + _sum_of_squares(state) + _sum_of_squares(e)
         return jnp.full(self.units, 1.0 + _sum_of_squares(x)), jnp.full(self.units, gate)
 
     def kept(self, params: Any, state: Any, x: jax.Array) -> jax.Array:
         """Return the update gate: dh'/dh along the leak."""
-        return self._parts(params, state, x, _NONE)[1]
+        return activations.sigmoid(self.opened(params, state, x)[2])
