@@ -457,7 +457,7 @@ Proof. exact (conj Recurrent.rest_stays Recurrent.runaway_norm). Qed.
 
 (** * T10: LSTM *)
 
-(** T10a: LSTM: with gates held fixed the derivative along the cells is the product of forget gates *)
+(** T10a: LSTM: with gates and candidates held fixed the derivative along the cells is the product of forget gates *)
 Theorem T10a : forall f u n c, is_derive (cell f u n) c (prod f n).
 Proof. exact Lstm.cell_derive. Qed.
 

@@ -233,3 +233,25 @@ def test_a_batch_goes_by_vmap_and_truncation_cuts_the_chain_leaving_what_it_keep
     assert np.isneginf(shares[:-2]).all()
     for k in (STEPS, STEPS + 5):
         np.testing.assert_array_equal(np.asarray(chain.truncated(k).log_norms), logs)
+
+
+@pytest.mark.parametrize("steps_back", [1, 3, 20])
+def test_a_batch_is_truncated_along_time_and_not_along_networks(steps_back):
+    cell = cells.lstm(3)
+    params = cell.init(jax.random.key(0), 2)
+    inputs = jax.random.normal(jax.random.key(1), (5, 8, 2))
+    batch = jax.vmap(lambda x: time_chain(cell, params, x))(inputs).truncated(steps_back)
+    for k in range(5):
+        one = time_chain(cell, params, inputs[k]).truncated(steps_back)
+        # Programs of one network and of five round differently; what is cut is exactly nothing.
+        np.testing.assert_allclose(batch.log_norms[k], one.log_norms, rtol=0, atol=one.tolerance)
+        np.testing.assert_allclose(
+            batch.parameter_log_norms[k], one.parameter_log_norms, rtol=0, atol=one.tolerance
+        )
+        for name, logs in one.block_log_norms.items():
+            np.testing.assert_allclose(
+                batch.block_log_norms[name][k], logs, rtol=0, atol=one.tolerance
+            )
+        np.testing.assert_array_equal(
+            batch.direct.mantissa[k] == 0, one.direct.mantissa == 0, strict=True
+        )

@@ -212,7 +212,7 @@ def measured(network: str, path: str, logs: np.ndarray, units: int, seed: int) -
         ),
         said,
         conditions=f"{seeds} networks of {units} units at initialization, as in Keras: Glorot-uniform "
-        "kernels, orthogonal recurrent weights, zero biases but for the forget gate's; each reads a "
+        "kernels, orthogonal recurrent weights, zero biases but for the keeping gate's; each reads a "
         f"sentence of {WORDS + 1} one-hot words of 35. {about}",
         dtype="float32",
         formula_text=f"median {text}",

@@ -119,7 +119,7 @@ class Records:
             Sentences.
         """
         plan = self.plan
-        net = f"{plan.units} units, input weights by glorot_uniform, a linear read-out, float32"
+        net = f"{plan.units} units, input weights by glorot_uniform, a linear read-out"
         if not trained:
             return (
                 f"{WORDS[task][2]} {net}; at initialization, {self.seeds} networks, {plan.batch} "

@@ -8,7 +8,7 @@ import numpy as np
 
 from gradchain.experiments import time_chain_numbers as numbers
 from gradchain.experiments.records import computed, estimated
-from gradchain.experiments.time_chain import BATCH, TOKENS, has_gate
+from gradchain.experiments.time_chain import BATCH, TOKENS, gate_bias, has_gate
 from gradchain.registry.record import How, Number
 
 _HOME = "gradchain.experiments.time_chain_numbers"
@@ -88,7 +88,8 @@ def kept_measured(
         How.of(f"{_HOME}.kept", **settings, seeds=seeds, seed=seed),
         f"Of a gradient, {{value}} is left {back} steps back in {NAMES[network]} (median).",
         conditions=f"{seeds} networks of {_start(units)}; root mean square over directions of the whole "
-        f"state s, T = {steps}, inputs of {TOKENS} entries in random directions with |x| = 1.",
+        f"state s, from the last of {steps} steps, inputs of {TOKENS} entries in random directions with "
+        "|x| = 1.",
         dtype="float32",
         formula_text=f"median {text}",
         formula_latex=f"\\operatorname{{median}}\\,{latex}",
@@ -119,6 +120,12 @@ def kept_predicted(network: str, units: int, steps: int, back: int, *, tied: boo
         if not has_gate(network)
         else "mean field of infinite width, states of different steps taken for independent"
     )
+    slow = (
+        " Fails for gates as slow as these, where states of different steps are not independent; the "
+        "error bound is that of the quadrature alone."
+        if gate_bias(network) >= 2
+        else ""
+    )
     weights = "" if tied else ", were its weights drawn anew at every step"
     return computed(
         f"{stem(network)}.kept{back}.{'predicted' if tied else 'untied'}",
@@ -129,7 +136,8 @@ def kept_predicted(network: str, units: int, steps: int, back: int, *, tied: boo
         "(predicted root mean square).",
         role="prediction",
         conditions=f"{law[0].upper()}{law[1:]}; spread of Glorot's kernels as for {units} units, inputs "
-        f"of {TOKENS} entries in random directions with |x| = 1, T = {steps}, start from zeros.",
+        f"of {TOKENS} entries in random directions with |x| = 1, from the last step of {steps}, start "
+        f"from zeros.{slow}",
         formula_text=f"sqrt(E({text})^2)",
         formula_latex=f"\\sqrt{{\\mathrm{{E}}({latex})^2}}",
         study=_STUDY,

@@ -138,9 +138,7 @@ class Trained:
         cell, start = self.network.split(".")
         gate, letter, m = {"lstm": ("forget", "f", "c"), "gru": ("update", "z", "h")}[cell]
         words = self.settings["distance"]
-        kind = f"a trained {own.NETWORKS[self.network].says}".replace(
-            "a trained LSTM", "a trained LSTM"
-        )
+        kind = f"a trained {own.NETWORKS[self.network].says}"
         told = {
             "carriers": (
                 f"In {kind} the {gate} gates of the units that carry the clue stand at {{value}} on "
@@ -159,13 +157,13 @@ class Trained:
                 ),
             ),
             "kept": (
-                f"In {kind} the {gate} gates of the units that carry the clue keep {{value}} of it over "
-                f"{words} words.",
+                f"In {kind} the product of the {gate} gates of the units that carry the clue is "
+                f"{{value}} over {words} words: so much of it they would keep alone.",
                 (f"prod over t > 1 of {letter}_t", f"\\prod_{{t>1}} {letter}_t"),
             ),
             "direct": (
-                f"In {kind} the path through {gate} gates alone passes {{value}} of the gradient at a "
-                f"clue {words} words back.",
+                f"In {kind} the gradient through {gate} gates alone is {{value}} times as long as the "
+                f"whole gradient that arrives at a clue {words} words back.",
                 (
                     f"E||dL/d{m}_1 direct|| / E||dL/d{m}_1||",
                     f"\\mathrm{{E}}\\|(\\partial L/\\partial {m}_1)_{{\\rm direct}}\\| / "

@@ -76,7 +76,12 @@ class TimeChain:
 
     @property
     def tolerance(self) -> float:
-        """How far a logarithm may be off by rounding: about 8 T n eps, n the entries of the state."""
+        """How far a logarithm may be off by rounding: about 8 T n eps, n the entries of the state.
+
+        Of the chain along the states as they were computed. In a chaotic network these states
+        themselves drift away from those of exact arithmetic, and the chain with them; that is not in
+        this figure. It shows when the chain is computed again in float64.
+        """
         # Norms of 16-bit rows are kept in float32; the rows were rounded in their own type.
         eps = float(jnp.finfo(self.jacobian.dtype).eps)
         return 8 * self.steps * self.jacobian.shape[-1] * eps
@@ -96,10 +101,13 @@ class TimeChain:
             UsageError: if k is no whole number of at least 1.
         """
         k = whole_number("k", k)
+        # A batch by vmap has its own axes before that of time.
+        batch = self.norms.mantissa.ndim - 1
 
         def cut(value: Scaled, keep: int) -> Scaled:
-            gone = max(value.shape[0] - keep, 0)
-            return Scaled(value.mantissa.at[:gone].set(0), value.exponent.at[:gone].set(0))
+            gone = max(value.mantissa.shape[batch] - keep, 0)
+            early = (*[slice(None)] * batch, slice(None, gone))
+            return Scaled(value.mantissa.at[early].set(0), value.exponent.at[early].set(0))
 
         parameters = self.parameter_norms
         blocks = {name: cut(value, k + 1) for name, value in self.block_norms.items()}
