@@ -24,7 +24,14 @@ from gradchain.study import Stopped, Study, UsageError, check_seed, default_out,
 
 # What takes longest begins first, so that no core is left waiting for it at the end.
 LONGEST = (
-    *("moons", "remedies", "jacobian_chain", "normalization_in_training", "recognise"),
+    *(
+        "moons",
+        "remedies",
+        "long_term_dependency",
+        "jacobian_chain",
+        "normalization_in_training",
+        "recognise",
+    ),
     *("phase_diagram", "isometry", "finite_width", "initializers", "normalization", "residual"),
 )
 HERE = Path(__file__).resolve().parent

@@ -92,25 +92,25 @@ def in_short(value: object) -> str:
     return text if len(text) <= 80 else text[:77] + "..."
 
 
-def whole_number(name: str, value: object, least: int = 1) -> int:
+def whole_number(name: str, value: object, least: int = 1, most: int | None = None) -> int:
     """Return a whole number, or say what it is instead.
 
     Args:
         name: the argument's name, for the message.
         value: what was given.
         least: the smallest value taken.
+        most: the largest value taken, if there is one.
 
     Returns:
         The value as an `int`.
 
     Raises:
-        UsageError: if it is no whole number (True is none), or too small.
+        UsageError: if it is no whole number (True is none), too small, or too large.
     """
     whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
-    if not whole or value < least:  # type: ignore[operator]
-        raise UsageError(
-            f"got {name}={in_short(value)}, expected a whole number of at least {least}"
-        )
+    if not whole or value < least or (most is not None and value > most):  # type: ignore[operator]
+        expected = f"of at least {least}" if most is None else f"from {least} to {most}"
+        raise UsageError(f"got {name}={in_short(value)}, expected a whole number {expected}")
     return int(value)  # type: ignore[arg-type]
 
 
@@ -168,6 +168,8 @@ def float_array(x: Any, what: str) -> jax.Array:
             mode, which would narrow it in silence.
     """
     kind = getattr(x, "dtype", type(x).__name__)
+    if isinstance(x, complex) and not isinstance(x, np.generic):
+        raise DtypeError(f"got {what} of type {kind}, expected a float array of real numbers")
     known = isinstance(x, (jax.Array, np.ndarray, np.generic, int, float, list, tuple))
     if not known and not hasattr(x, "__array__"):
         raise DtypeError(f"got {what} of type {kind}, expected a float array")
@@ -176,15 +178,23 @@ def float_array(x: Any, what: str) -> jax.Array:
     except (TypeError, ValueError, OverflowError):
         raise DtypeError(f"got {what} of type {kind}, expected a float array") from None
     if not jax.numpy.issubdtype(array.dtype, jax.numpy.floating):
-        raise DtypeError(
-            f"got {what} of type {array.dtype}, expected a float array: write x.astype('float32')"
-        )
+        given = getattr(x, "dtype", array.dtype)
+        raise DtypeError(f"got {what} of type {given}, expected {_instead(array.dtype)}")
     if isinstance(x, np.ndarray) and x.dtype != array.dtype:
         raise DtypeError(
             f"got {what} of type {x.dtype} while JAX is in 32-bit mode: wrap the call in "
             "`with jax.enable_x64(True):`, or write x.astype('float32')"
         )
     return array
+
+
+def _instead(dtype: Any) -> str:
+    """Say what was expected in place of an array of this type, and what to do."""
+    if jax.numpy.issubdtype(dtype, jax.numpy.complexfloating):
+        return "a float array of real numbers: write x.real if that is what is meant"
+    if jax.numpy.issubdtype(dtype, jax.dtypes.prng_key):
+        return "a float array and not a random key: pass the arrays that are drawn with it"
+    return "a float array: write x.astype('float32')"
 
 
 def is_concrete(*trees: object) -> bool:

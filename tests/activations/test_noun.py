@@ -107,9 +107,11 @@ def test_it_can_be_copied_and_sent_to_another_process():
 @pytest.mark.parametrize(
     ("x", "words"),
     [
-        (np.arange(3), "got dtype int"),
+        (np.arange(3), "got dtype int64"),
         (np.zeros(2, bool), "got dtype bool"),
-        (np.zeros(2, np.complex64), "got dtype complex64"),
+        (np.zeros(2, np.complex128), "got dtype complex128"),
+        (np.zeros(2, np.complex64), "these are real numbers: use x.real"),
+        (jax.random.key(0), "this is a random key"),
         ([1.0, 2.0], "got list"),
         (None, "got NoneType"),
         ("1", "got str"),

@@ -99,7 +99,12 @@ def test_an_unknown_id_names_its_neighbours():
 
 @pytest.mark.parametrize(
     ("word", "hint"),
-    [("sigmod", "nearest words: sigmoid"), ("x" * 500, "fewer words"), ("\x1b", "'\\\\x1b'")],
+    [
+        ("sigmod", "nearest words: sigmoid"),
+        ("x" * 500, "all claims: gradchain claims$"),
+        ("qqqq zzzz", "fewer words find more"),
+        ("\x1b", "'\\\\x1b'"),
+    ],
 )
 def test_words_that_nothing_holds_get_a_hint(word, hint):
     with pytest.raises(UsageError, match=hint) as caught:

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from gradchain import theorems
 from gradchain.cli import run
 from gradchain.registry import load, write
 from gradchain.registry.cite import FORMATS, cite
@@ -93,6 +94,32 @@ def test_list_without_a_match_exits_2(said):
     code, out, err = said("list", "no", "such", "number")
     assert (code, out) == (2, "")
     assert "fewer words" in err
+    code, out, err = said("list", "zzz")
+    assert (code, out, err) == (
+        2,
+        "",
+        "gradchain: no number matches zzz; all numbers: gradchain list\n",
+    )
+
+
+def test_the_beginning_of_keys_leads_to_them_and_to_the_list_of_all(said):
+    begun = [key for key in load() if key.startswith("lstm.chain.bias1.")]
+    for command in ("cite", "why", "check"):
+        code, out, err = said(command, "lstm.chain.bias1")
+        assert (code, out) == (2, "")
+        assert err.count("\n") == 1
+        assert all(key in err for key in begun[:5])
+        assert err.endswith("gradchain list lstm.chain.bias1\n")
+
+
+def test_several_theorems_are_shown_one_after_the_other_and_each_once(said):
+    code, out, _ = said("proof", "T06b", "T09", "t06b")
+    assert code == 0
+    heads = [said("proof", name)[1].strip() for name in ("T06b", "T09")]
+    assert out.strip() == "\n\n".join(heads)
+    ids = [item["id"] for item in json.loads(said("proof", "T06b", "T09", "-f", "json")[1])]
+    assert ids == ["T06b", *(item.id for item in theorems.find("T09"))]
+    assert said("proof", "T06", "T99")[::2] == (2, said("proof", "T99")[2])
 
 
 def test_a_narrow_terminal_shows_whole_keys_and_values(said, monkeypatch):

@@ -31,6 +31,20 @@ def test_shapes_are_those_of_the_docstring(found):
     assert np.all(found.turned == 0)
 
 
+def test_the_largest_seed_is_taken_and_what_was_found_is_printed_on_one_line(found):
+    last = recall.recall_experiment(
+        cells.lstm(4), 3, 2, seed=recall.LARGEST_SEED, gradients=False, **SMALL
+    )
+    assert not np.array_equal(last.step_loss, found.step_loss[:2])
+    middle = f"{np.median(found.final_accuracy):.4g}"
+    line = f"Recall(3 networks, 4 steps: median final accuracy {middle}, 0 diverged; .accuracy, "
+    assert repr(found).startswith(line)
+    assert "\n" not in str(found)
+    assert all(f".{name}" in repr(found) for name in found._fields)
+    assert ".gradient_log_norms" not in repr(last)
+    assert repr(jax.tree.map(np.shape, found)).startswith("Recall(accuracy of shape")
+
+
 def test_a_network_does_not_depend_on_how_many_others_there_are(found):
     more = recall.recall_experiment(cells.lstm(4), 3, 10, **SMALL, gradients=False)
     np.testing.assert_array_equal(more.step_loss[:3], found.step_loss)
@@ -109,6 +123,9 @@ def test_clips_shorten_and_only_the_global_one_keeps_the_whole_direction(clip):
         ({"learning_rate": np.ones(2)}, "a finite number of at least 0"),
         ({"gradients": "yes"}, "True or False"),
         ({"seed": 0.5}, "seed"),
+        ({"seed": 2**70}, r"seed=1180591620717411303424, expected .* from 0 to 4294967295"),
+        ({"seed": 2**32}, "seed=4294967296"),
+        ({"seed": -1}, "seed=-1"),
         ({"distance": 10**9}, "at most 100000"),
         ({"limit": 0.0}, "limit"),
         ({"recurrent_scale": -1.0}, "recurrent_scale"),

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from gradchain import UsageError
+from gradchain import ShapeError, UsageError
 from gradchain.measured.recurrent import LSTMState, cells, time_chain
 
 CELL = cells.lstm(3)
@@ -75,7 +75,18 @@ BAD = {
         lambda: time_chain(CELL, params() | {"bias": jnp.full(12, jnp.inf)}, INPUTS),
         "bias",
     ),
-    "tokens": (lambda: time_chain(CELL, params(), np.zeros((4, 2), int)), "float array"),
+    "tokens": (
+        lambda: time_chain(CELL, params(), np.zeros((4, 2), np.int64)),
+        r"the inputs of type int64, expected a float array: write x\.astype",
+    ),
+    "complex": (
+        lambda: time_chain(CELL, params(), np.zeros((4, 2), np.complex128)),
+        "the inputs of type complex128, expected a float array of real numbers",
+    ),
+    "key as parameters": (
+        lambda: time_chain(CELL, jax.random.key(0), INPUTS),
+        "the parameters of type key.*, expected a float array and not a random key",
+    ),
     "types": (lambda: time_chain(CELL, params(dtype="float16"), INPUTS), "expected the same"),
     "state size": (
         lambda: time_chain(CELL, params(), INPUTS, LSTMState(jnp.ones(2), jnp.ones(3))),
@@ -186,3 +197,61 @@ def test_one_step_of_a_minimal_cell_is_that_of_its_equations():
     e = np.tanh(own["kernel"] @ x + bias)
     u = sigmoid(own["recurrent"] @ h + own["embedded"] @ e + gate_bias)
     np.testing.assert_allclose(np.asarray(after), u * h + (1 - u) * e, rtol=1e-13)
+
+
+def misses(own, state, x):
+    return own["W"] * state
+
+
+def reads_beyond(own, state, x):
+    return [state][1]
+
+
+def has_no_such(own, state, x):
+    return state.nothing
+
+
+def divides(own, state, x):
+    return state * (1 / 0)
+
+
+def is_unnamed(own, state, x):
+    return missing * state
+
+
+def gives_up(own, state, x):
+    raise RuntimeError
+
+
+@pytest.mark.parametrize(
+    ("cell", "kind", "said"),
+    [
+        (misses, KeyError, "KeyError: 'W'"),
+        (reads_beyond, IndexError, "IndexError: list index"),
+        (has_no_such, AttributeError, "AttributeError: .*nothing"),
+        (divides, ZeroDivisionError, "ZeroDivisionError: division by zero"),
+        (is_unnamed, NameError, "NameError: name 'missing'"),
+        (gives_up, RuntimeError, "RuntimeError$"),
+        (forgets, TypeError, "TypeError: .*2 positional"),
+    ],
+)
+def test_whatever_a_users_cell_raises_is_said_in_a_sentence_with_its_cause(cell, kind, said):
+    with pytest.raises(UsageError, match=f"got a cell that fails on .*{said}") as caught:
+        time_chain(cell, {}, INPUTS, ONE)
+    assert type(caught.value.__cause__) is kind
+    assert "\n" not in str(caught.value)
+
+
+def test_a_sentence_of_gradchain_from_inside_a_cell_and_a_stop_pass_as_they_are():
+    def refuses(own, state, x):
+        raise ShapeError("got this, expected that")
+
+    def stops(own, state, x):
+        raise KeyboardInterrupt
+
+    with pytest.raises(ShapeError) as caught:
+        time_chain(refuses, {}, INPUTS, ONE)
+    assert str(caught.value) == "got this, expected that"
+    assert caught.value.__cause__ is None
+    with pytest.raises(KeyboardInterrupt):
+        time_chain(stops, {}, INPUTS, ONE)

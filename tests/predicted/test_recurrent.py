@@ -53,6 +53,13 @@ def test_gates_and_time_constants_are_right_where_sigmoid_rounds_to_0_or_1(bias)
     assert math.isclose(recurrent.gate_time_constant(bias), constant, rel_tol=1e-14)
 
 
+@pytest.mark.parametrize("zero", [0.0, -0.0, 0])
+def test_a_recurrent_matrix_of_zeros_passes_no_gradient_at_all(zero):
+    assert recurrent.time_chain_upper(zero, 1, 3).tolist() == [-math.inf] * 3 + [0.0]
+    assert recurrent.vanishing_is_sure(zero, 1.0)
+    assert not recurrent.explosion_is_possible(zero, 1.0)
+
+
 def test_the_ends_of_the_range_are_named():
     assert recurrent.gate_time_constant(800) == math.inf
     assert recurrent.gate_time_constant(-1e6) == 1e-6
@@ -69,7 +76,9 @@ def test_the_bias_for_a_share_keeps_that_share(steps, kept):
 @pytest.mark.parametrize(
     ("call", "said"),
     [
-        (lambda: recurrent.time_chain_upper(0.0, 1.0, 5), "recurrent_norm=0.0"),
+        (lambda: recurrent.time_chain_upper(-1.0, 1.0, 5), "recurrent_norm=-1.0"),
+        (lambda: recurrent.time_chain_upper(False, 1.0, 5), "recurrent_norm=False"),
+        (lambda: recurrent.time_chain_upper(1.0, 0.0, 5), "derivative_sup=0.0"),
         (lambda: recurrent.time_chain_upper(1.0, float("nan"), 5), "derivative_sup=nan"),
         (lambda: recurrent.time_chain_upper(1.0, 1.0, 0), "steps=0"),
         (lambda: recurrent.gate_product(float("inf"), 5), "bias=inf"),

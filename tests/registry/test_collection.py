@@ -134,3 +134,18 @@ def test_a_registry_says_where_it_comes_from_and_how_many_it_holds():
 def test_ten_replacements_are_followed():
     numbers = [make(f"k{i}", f"k{i + 1}") for i in range(10)] + [make("k10")]
     assert Registry(numbers).current("k0").key == "k10"
+
+
+def test_the_beginning_of_keys_names_those_that_begin_so():
+    keys = [*(f"a.b.n{i}" for i in range(7)), "a.bc.n1", "x.y", "x.z"]
+    registry = Registry([make(key) for key in keys])
+    listed = "a.b.n0, a.b.n1, a.b.n2, a.b.n3, a.b.n4, and 2 more; all: gradchain list a.b"
+    for typed in ("a.b", "A.B", "a.b."):
+        with pytest.raises(UnknownKeyError) as caught:
+            registry[typed]
+        assert str(caught.value) == f"unknown key '{typed}'; keys that begin so: {listed}"
+        assert caught.value.nearest == tuple(keys[:5])
+    with pytest.raises(UnknownKeyError, match=r"begin so: x\.y, x\.z; all: gradchain list x$"):
+        registry["x"]
+    with pytest.raises(UnknownKeyError, match=r"unknown key 'A\.B\.N6'; nearest: a\.b\.n6, "):
+        registry["A.B.N6"]

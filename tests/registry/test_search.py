@@ -173,3 +173,20 @@ def test_keys_of_several_files_stand_in_one_natural_order(tmp_path):
     assert keys == sorted(keys, key=order)
     assert keys[:2] == ["aaa.n9", "aaa.n10"]
     assert keys[-1] == "zzz.a"
+
+
+def test_a_key_in_capitals_or_the_beginning_of_keys_is_named_first_wherever_it_lies(tmp_path):
+    key = "sigmoid.chain.bound.n5"
+    others = [_number(f"{key}0.n{i}") for i in range(6)]
+    shelf = Shelf.open(write(tmp_path / "mine.json", [*others, _number("mine.begins.so")]))
+    with pytest.raises(UnknownKeyError, match=f"nearest: {key}, ") as caught:
+        one(shelf, key.upper())
+    assert caught.value.nearest[0] == key
+    begun = [known for known in load() if known.startswith("sigmoid.chain.bound.")]
+    more = len(begun) + len(others) - 5
+    with pytest.raises(
+        UnknownKeyError, match=f"and {more} more; all: gradchain list sigmoid.chain"
+    ):
+        one(shelf, "sigmoid.chain.bound")
+    with pytest.raises(UnknownKeyError, match=r"begin so: mine\.begins\.so; all:"):
+        one(shelf, "Mine")

@@ -303,6 +303,18 @@ def test_a_task_of_your_own_says_how_it_is_drawn():
         (lambda: tasks.sentence(9).words(np.zeros((9, 35))), ShapeError, "expected (10, 35)"),
         (lambda: tasks.sentence(9).words(np.zeros((10, 35))), UsageError, "not one-hot"),
         (
+            lambda: tasks.sentence(9).words("hello"),
+            DtypeError,
+            "got a row of type str, expected an",
+        ),
+        (lambda: tasks.sentence(9).words(None), DtypeError, "got a row of type NoneType"),
+        (lambda: tasks.sentence(9).words([[1], [2, 3]]), DtypeError, "got a row of type list"),
+        (
+            lambda: tasks.sentence(9).words(jax.random.key(0)),
+            DtypeError,
+            "got a row of type key<fry>",
+        ),
+        (
             lambda: jax.jit(tasks.sentence(9).words)(jnp.zeros((10, 35))),
             UsageError,
             "outside of jit",

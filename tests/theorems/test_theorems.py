@@ -127,6 +127,18 @@ def test_an_unknown_id_says_which_there_are(name):
     assert len(str(caught.value)) < 400
 
 
+def test_an_unknown_id_of_a_group_names_all_of_the_group():
+    for group in theorems.groups():
+        own = [item.id for item in theorems.find(group)]
+        # What is written as a range has no gap.
+        assert own == [f"{group}{chr(ord('a') + place)}" for place in range(len(own))]
+        with pytest.raises(UnknownKeyError, match=f"there are: {own[0]} to {own[-1]}$") as caught:
+            theorems.find(f"{group}z")
+        assert caught.value.nearest == tuple(own)
+    every = list(theorems.groups())
+    assert every == [f"T{number:02d}" for number in range(1, len(every) + 1)]
+
+
 @pytest.mark.usefixtures("as_a_user")
 def test_what_is_no_text_is_refused():
     with pytest.raises(UsageError, match="got int, expected the id of a theorem"):

@@ -162,10 +162,19 @@ def as_float_array(x: Any, what: str) -> jax.Array:
         raise DtypeError(f"{what} got dtype {x.dtype}, expected a float array.") from None
     if array.dtype.name not in FLOATS:
         raise DtypeError(
-            f"{what} got dtype {array.dtype.name}, expected one of {', '.join(FLOATS)}; "
-            "cast with x.astype(jnp.float32)."
+            f"{what} got dtype {x.dtype.name}, expected one of {', '.join(FLOATS)}; "
+            f"{_advice(array.dtype)}."
         )
     return array
+
+
+def _advice(dtype: Any) -> str:
+    """Say what to do with an array of another type."""
+    if jnp.issubdtype(dtype, jnp.complexfloating):
+        return "these are real numbers: use x.real if that is what is meant"
+    if jnp.issubdtype(dtype, jax.dtypes.prng_key):
+        return "this is a random key: pass the array that is drawn with it"
+    return "cast with x.astype(jnp.float32)"
 
 
 def in_working_type(formula: _Function) -> _Function:

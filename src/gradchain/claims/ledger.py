@@ -214,5 +214,7 @@ def _none(asked: str, texts: str) -> str:
     near = [
         match for word in fold(asked)[:100].split() for match in get_close_matches(word, known, 1)
     ]
-    hint = f"nearest words: {', '.join(dict.fromkeys(near))}" if near else "fewer words find more"
+    hint = "fewer words find more" if len(asked.split()) > 1 else "all claims: gradchain claims"
+    if near:
+        hint = f"nearest words: {', '.join(dict.fromkeys(near))}"
     return f"no claim matches {shorten(asked)}; {hint}"

@@ -121,7 +121,8 @@ def list_(*words: str, registry: Files = ()) -> int:
     keys = find(shelf, words)
     if not keys:
         asked = " ".join(clean(word) for word in words)[:200]
-        raise UsageError(f"no number matches {asked}; fewer words find more")
+        hint = "fewer words find more" if len(asked.split()) > 1 else "all numbers: gradchain list"
+        raise UsageError(f"no number matches {asked}; {hint}")
     _table(shelf, keys)
     return OK
 
@@ -239,15 +240,13 @@ def fill(
 
 @app.command(help_epilogue="")
 def proof(
-    theorem: str = "",
-    /,
-    *,
+    *theorem: str,
     format: Annotated[Literal["text", "json"], Parameter(name=["--format", "-f"])] = "text",
 ) -> int:
-    """Show a theorem: what it says, where its proofs are, who checked it, what stands on it.
+    """Show theorems: what they say, where their proofs are, who checked them, what stands on them.
 
     Args:
-        theorem: an id such as T06b, or a group such as T06; all groups if left out.
+        theorem: ids such as T06b, or groups such as T06; a list of the groups if left out.
         format: text, or json: a list of objects.
 
     Returns:

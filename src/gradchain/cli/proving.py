@@ -1,6 +1,7 @@
 """What `gradchain proof` prints: theorems with the numbers and claims that stand on them."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 
 from gradchain import theorems
@@ -9,11 +10,16 @@ from gradchain.registry.reference import load as reference
 from gradchain.theorems import Theorem
 
 
-def as_text(name: str, width: int) -> str:
-    """Write one theorem, a group, or the list of groups.
+def _found(names: Sequence[str]) -> list[Theorem]:
+    """Return the theorems of all names, each once, in the order asked for."""
+    return list({item.id: item for name in names for item in theorems.find(name)}.values())
+
+
+def as_text(names: Sequence[str], width: int) -> str:
+    """Write theorems, groups, or the list of groups.
 
     Args:
-        name: an id, a group, or nothing.
+        names: ids and groups, or none.
         width: longest line.
 
     Returns:
@@ -22,21 +28,21 @@ def as_text(name: str, width: int) -> str:
     Raises:
         UnknownKeyError: there is no such theorem.
     """
-    if not name:
+    if not any(names):
         rows = [f"{group.id}  {group.title}" for group in theorems.groups().values()]
         return "\n".join([*rows, "", "One of them: gradchain proof T06b"])
-    found = theorems.find(name)
+    found = _found(names)
     return "\n\n".join(
         theorems.explain(theorem, _numbers(theorem), _claims(theorem), min(max(width, 40), 100))
         for theorem in found
     )
 
 
-def as_json(name: str) -> str:
+def as_json(names: Sequence[str]) -> str:
     """Write the same as JSON.
 
     Args:
-        name: an id, a group, or nothing for all.
+        names: ids and groups, or none for all.
 
     Returns:
         A list of objects.
@@ -44,7 +50,7 @@ def as_json(name: str) -> str:
     Raises:
         UnknownKeyError: there is no such theorem.
     """
-    found = theorems.find(name) if name else list(theorems.load().values())
+    found = _found(names) if any(names) else list(theorems.load().values())
     rows = [
         asdict(theorem) | {"numbers": _numbers(theorem), "claims": _claims(theorem)}
         for theorem in found

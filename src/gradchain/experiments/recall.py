@@ -27,6 +27,8 @@ from gradchain.training.optimizers import CLIPS, FAMILIES, constants
 # Networks that one device trains at a time.
 CHUNK = 8
 LARGEST = 100_000
+# jax.random.key keeps 32 bits of a seed in 32-bit mode: a larger one would be another's double.
+LARGEST_SEED = 2**32 - 1
 
 
 class Recall(NamedTuple):
@@ -57,6 +59,18 @@ class Recall(NamedTuple):
     def final_accuracy(self) -> np.ndarray:
         """Share of right answers at the end, (S,)."""
         return self.accuracy[:, -1]
+
+    def __repr__(self) -> str:
+        """Return a line that says what is inside."""
+        if np.ndim(self.nan_step) != 1 or np.ndim(self.accuracy) != 2:
+            return f"Recall(accuracy of shape {np.shape(self.accuracy)})"
+        found = (name for name in self._fields if getattr(self, name) is not None)
+        lost = int((np.asarray(self.nan_step) >= 0).sum())
+        return (
+            f"Recall({len(self.nan_step)} networks, {int(self.recorded_steps[-1])} steps: median "
+            f"final accuracy {np.median(self.final_accuracy):.4g}, {lost} diverged; "
+            f"{', '.join(f'.{name}' for name in found)})"
+        )
 
 
 def the_task(task: str | SequenceTask, distance: int) -> SequenceTask:
@@ -127,7 +141,7 @@ def recall_experiment(
         limit: the clipping threshold.
         embedding: length of the vectors that inputs are embedded to, drawn as Keras does; None for none.
         recurrent_scale: what the recurrent weights are multiplied by at the start.
-        seed: seed of the whole experiment.
+        seed: seed of the whole experiment, 0 to 2**32 - 1.
         every: steps between two looks; must divide `steps`.
         judged: fresh sequences a look.
         gradients: also compute `gradient_log_norms`.
@@ -152,7 +166,7 @@ def recall_experiment(
     own = the_task(task, distance)
     if own.length > LARGEST:
         raise UsageError(f"got sequences of {own.length} steps, expected at most {LARGEST}")
-    seed = whole_number("seed", seed, least=0)
+    seed = whole_number("seed", seed, least=0, most=LARGEST_SEED)
     for name, value in (("seeds", seeds), ("steps", steps), ("batch", batch), ("judged", judged)):
         if whole_number(name, value) > LARGEST:
             raise UsageError(f"got {name} {value}, expected at most {LARGEST}")

@@ -26,16 +26,20 @@ from gradchain._errors import UsageError
 from gradchain._types import Real, in_short, whole_number
 
 
-def _number(name: str, value: object, above: float, below: float = math.inf) -> float:
-    """Return a float strictly between two ends.
+def _number(
+    name: str, value: object, above: float, below: float = math.inf, closed: bool = False
+) -> float:
+    """Return a float strictly between two ends, or, if closed, at the lower one.
 
     Raises:
         UsageError: if it is something else.
     """
     number = isinstance(value, (int, float, np.integer, np.floating))
-    if not number or isinstance(value, bool) or not above < value < below:  # type: ignore[operator]
+    inside = number and (above < value < below or (closed and value == above))  # type: ignore[operator]
+    if not inside or isinstance(value, bool):
+        least = "of at least" if closed else "above"
         raise UsageError(
-            f"got {name}={in_short(value)}, expected a number above {above:g} and below {below:g}"
+            f"got {name}={in_short(value)}, expected a number {least} {above:g} and below {below:g}"
         )
     return float(value)  # type: ignore[arg-type]
 
@@ -47,7 +51,7 @@ def _log_gate(bias: float) -> float:
 
 def _factor(recurrent_norm: Real, derivative_sup: Real) -> Fraction:
     """Return gamma ||W||_2 without rounding, so that the edge itself is told apart."""
-    norm = _number("recurrent_norm", recurrent_norm, 0.0)
+    norm = _number("recurrent_norm", recurrent_norm, 0.0, closed=True)
     return Fraction(norm) * Fraction(_number("derivative_sup", derivative_sup, 0.0))
 
 
@@ -60,21 +64,23 @@ def time_chain_upper(recurrent_norm: Real, derivative_sup: Real, steps: int) -> 
         steps: T.
 
     Returns:
-        (T+1,) float64, natural logarithms, an *upper bound* on the spectral norm; the last is 0. It
-        holds for every input, bias and state.
+        (T+1,) float64, natural logarithms, an *upper bound* on the spectral norm; the last is 0, the
+        others -inf for a matrix of zeros. It holds for every input, bias and state.
 
     Raises:
-        UsageError: if a size is not a finite number above 0 or steps no whole number of at least 1.
+        UsageError: if a size is not a finite number above 0 (the norm: at least 0) or steps no whole
+            number of at least 1.
 
     Example:
         >>> np.exp(time_chain_upper(2.0, 0.25, 3)).round(12).tolist()
         [0.125, 0.25, 0.5, 1.0]
     """
     steps = whole_number("steps", steps)
-    log_factor = math.log(_number("recurrent_norm", recurrent_norm, 0.0)) + math.log(
-        _number("derivative_sup", derivative_sup, 0.0)
-    )
-    return log_factor * np.arange(steps, -1, -1, dtype=np.float64)
+    norm = _number("recurrent_norm", recurrent_norm, 0.0, closed=True)
+    log_sup = math.log(_number("derivative_sup", derivative_sup, 0.0))
+    if norm == 0:
+        return np.append(np.full(steps, -np.inf), 0.0)
+    return (math.log(norm) + log_sup) * np.arange(steps, -1, -1, dtype=np.float64)
 
 
 def vanishing_is_sure(recurrent_norm: Real, derivative_sup: Real) -> bool:
@@ -88,7 +94,7 @@ def vanishing_is_sure(recurrent_norm: Real, derivative_sup: Real) -> bool:
         True if every gradient vanishes exponentially in T - t; False says nothing.
 
     Raises:
-        UsageError: if a size is not a finite number above 0.
+        UsageError: if a size is not a finite number above 0 (the norm: at least 0).
 
     Example:
         >>> vanishing_is_sure(3.9, 0.25), vanishing_is_sure(4.0, 0.25)
@@ -108,7 +114,7 @@ def explosion_is_possible(recurrent_norm: Real, derivative_sup: Real) -> bool:
         False if no gradient can exceed 1, whatever the inputs; True says nothing sure.
 
     Raises:
-        UsageError: if a size is not a finite number above 0.
+        UsageError: if a size is not a finite number above 0 (the norm: at least 0).
 
     Example:
         >>> explosion_is_possible(1.0, 1.0), explosion_is_possible(1.1, 1.0)

@@ -99,6 +99,50 @@ def order(key: str) -> tuple[tuple[str, int, str], ...]:
     return tuple(parts)
 
 
+def _as_key(typed: str) -> str:
+    """Return what was typed in the letters of a key."""
+    return typed[:100].lower().replace("_", "").strip(". ")
+
+
+def meant(typed: str, keys: Iterable[str]) -> list[str]:
+    """List the keys that differ from what was typed in capitals alone, or begin with it at a dot.
+
+    Args:
+        typed: what was typed.
+        keys: the keys there are.
+
+    Returns:
+        Keys in the order given, the very key first.
+
+    Example:
+        >>> meant("A.B", ["a.b.n1", "a.b.n2", "a.bc"])
+        ['a.b.n1', 'a.b.n2']
+    """
+    plain, found = _as_key(typed), list(keys)
+    own = typed.strip().lower()
+    exact = [key for key in dict.fromkeys((own, plain)) if key in found]
+    return exact + [key for key in found if plain and key.startswith(plain + ".")]
+
+
+def hint_for(typed: str, keys: Iterable[str], near: tuple[str, ...]) -> str:
+    """Say which keys might be meant by one that is not there.
+
+    Args:
+        typed: what was typed.
+        keys: the keys there are.
+        near: the keys most like it.
+
+    Returns:
+        The second half of a sentence, empty if nothing is like it.
+    """
+    begun = meant(typed, keys)
+    plain = _as_key(typed)
+    if not begun or not begun[0].startswith(plain + "."):
+        return f"nearest: {', '.join(near)}" if near else ""
+    more = f", and {len(begun) - 5} more" if len(begun) > 5 else ""
+    return f"keys that begin so: {', '.join(begun[:5])}{more}; all: gradchain list {plain}"
+
+
 class Registry(Mapping[str, Number]):
     """Numbers by key, in natural order, with where they came from.
 
@@ -142,8 +186,8 @@ class Registry(Mapping[str, Number]):
             return self._by_key[key]
         except KeyError:
             near = self.nearest(key)
-            hint = f"; nearest: {', '.join(near)}" if near else "; see: gradchain list"
-            raise UnknownKeyError(f"unknown key {shorten(key)}{hint}", near) from None
+            hint = hint_for(key, self, near) or "see: gradchain list"
+            raise UnknownKeyError(f"unknown key {shorten(key)}; {hint}", near) from None
 
     def __contains__(self, key: object) -> bool:
         """Say whether there is such a key, without looking for near ones."""
@@ -211,7 +255,7 @@ class Registry(Mapping[str, Number]):
         """
         from difflib import get_close_matches
 
-        typed = key[:100].lower().replace("_", "").strip(". ")
+        typed = _as_key(key)
         inside = [known for known in self if typed and typed in known][:count]
         close = get_close_matches(typed, list(self), n=count, cutoff=0.6)
-        return tuple(dict.fromkeys([*close, *inside]))[:count]
+        return tuple(dict.fromkeys([*meant(key, self), *close, *inside]))[:count]

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 from gradchain._errors import UnknownKeyError, UsageError
 from gradchain._text import shorten, significant
-from gradchain.registry.collection import Registry, order
+from gradchain.registry.collection import Registry, hint_for, meant, order
 from gradchain.registry.display import shown
 from gradchain.registry.expression import MAX_QUERY, evaluate, plain_formula
 from gradchain.registry.formats import ascii_text
@@ -139,8 +139,8 @@ class Shelf(Mapping[str, Number]):
             The exception, with the nearest keys.
         """
         found = [near for home in (*self.files, self.reference) for near in home.nearest(key)]
-        near = tuple(dict.fromkeys(found))[:5]
-        hint = f"nearest: {', '.join(near)}" if near else "to search: gradchain list WORDS"
+        near = tuple(dict.fromkeys([*meant(key, self), *found]))[:5]
+        hint = hint_for(key, self, near) or "to search: gradchain list WORDS"
         return UnknownKeyError(f"unknown key {shorten(key)}; {hint}", near)
 
 

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from gradchain._errors import ShapeError, UsageError
+from gradchain._errors import DtypeError, ShapeError, UsageError
 from gradchain._types import in_short, is_concrete
 from gradchain.tasks.sequence_noun import SequenceTask, one_hot
 
@@ -73,10 +73,21 @@ class Sentence(SequenceTask):
         Raises:
             UsageError: if the row is traced, or a step is not one word.
             ShapeError: if it is of another shape.
+            DtypeError: if it is no array.
         """
         if not is_concrete(row):
             raise UsageError("got a traced row, expected values: call this outside of jit")
-        values = np.asarray(row)
+        try:
+            known = isinstance(row, (jax.Array, np.ndarray, list, tuple))
+            values = np.asarray(row) if known else None
+        except (TypeError, ValueError):
+            # Rows of several lengths, or a random key.
+            values = None
+        if values is None:
+            raise DtypeError(
+                f"got a row of type {getattr(row, 'dtype', type(row).__name__)}, expected an array "
+                f"{(self.length, self.inputs)}: pass the inputs of one sequence"
+            )
         if values.shape != (self.length, self.inputs):
             raise ShapeError(
                 f"got a row of shape {values.shape}, expected {(self.length, self.inputs)}: pass "

@@ -89,7 +89,7 @@ def find(name: str) -> list[Theorem]:
         One theorem, or those of the group.
 
     Raises:
-        UnknownKeyError: there is none; `.nearest` holds ids like it.
+        UnknownKeyError: there is none; `.nearest` holds the ids of its group.
         UsageError: the name is not text.
 
     Example:
@@ -104,6 +104,8 @@ def find(name: str) -> list[Theorem]:
     found = [theorem for theorem in every.values() if plain in (theorem.id, theorem.group)]
     if found:
         return found
-    near = tuple(key for key in (*groups(), *every) if len(plain) > 1 and key.startswith(plain[:3]))
-    hint = ", ".join(near[:5] or groups())
-    raise UnknownKeyError(f"unknown theorem {shorten(name)}; there are: {hint}", near[:5])
+    near = tuple(theorem.id for theorem in every.values() if theorem.group == plain[:3])
+    # Ids are numbered without a gap.
+    ids = near or tuple(groups())
+    hint = f"{ids[0]} to {ids[-1]}"
+    raise UnknownKeyError(f"unknown theorem {shorten(name)}; there are: {hint}", near)

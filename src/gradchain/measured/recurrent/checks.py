@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from gradchain._errors import DtypeError, NonFiniteError, ShapeError, UsageError
+from gradchain._errors import DtypeError, GradchainError, NonFiniteError, ShapeError, UsageError
 from gradchain._types import float_array, in_short, is_concrete
 from gradchain.measured.network import check_finite
 from gradchain.measured.recurrent.noun import Cell
@@ -17,7 +17,8 @@ _MAKERS = "gradchain.measured.recurrent.cells"
 
 
 def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]
+    kind = type(error).__name__
+    return f"{kind}: {str(error).splitlines()[0]}" if str(error).strip() else kind
 
 
 def _shapes(tree: Any) -> Any:
@@ -194,13 +195,16 @@ def check_step(step: Callable, params: Any, state: Any, inputs: jax.Array) -> No
         inputs: the sequence.
 
     Raises:
-        UsageError: if the step cannot be traced with what was given.
+        GradchainError: gradchain's own, raised inside the step: it is passed on as it is.
+        UsageError: if the step cannot be traced with what was given, whatever it raises.
         ShapeError: if the next state is of another form than the state.
         DtypeError: if it is of another type than the inputs.
     """
     try:
         after = jax.eval_shape(step, params, state, inputs[0])
-    except (TypeError, ValueError) as error:
+    except GradchainError:
+        raise
+    except Exception as error:
         raise UsageError(
             f"got a cell that fails on a state of shapes {in_short(_shapes(state))} and an input of "
             f"shape {inputs.shape[1:]}, expected (params, state, input) -> state in JAX operations: "
