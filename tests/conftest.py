@@ -1,6 +1,12 @@
 """Strictness for every test: no silent promotion, no growing memory, reproducible draws."""
 
 import os
+import signal
+
+# A shell that starts `make test` in the background makes it ignore Ctrl-C, and all that it starts: tests
+# of Ctrl-C would wait for nothing. A handler of our own becomes the default one in every child.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Two BLAS threads on small matrices fight with the other test worker; set before NumPy loads it.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
