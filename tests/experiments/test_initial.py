@@ -9,6 +9,7 @@ import pytest
 
 from gradchain._errors import UsageError
 from gradchain.experiments import centring, exploding, initial, lab, shapes
+from gradchain.experiments.setting import setting_of
 from gradchain.experiments.shifted import activation_of
 
 BASE = lab.Setting(depth=3, epochs=10, slots=4)
@@ -183,4 +184,4 @@ def test_what_has_no_plain_gradient_is_refused():
         BASE.varied(slots=-1)
     for text in ("{", '{"depht": 3}'):
         with pytest.raises(UsageError, match="setting"):
-            initial.setting_of(text)
+            setting_of(text)

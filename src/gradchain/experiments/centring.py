@@ -18,10 +18,10 @@ import numpy as np
 from gradchain._errors import UsageError
 from gradchain._result import Result, recomputable
 from gradchain.experiments import statistics
-from gradchain.experiments.initial import Passes, setting_of, start_of
+from gradchain.experiments.initial import Passes, start_of
 from gradchain.experiments.lab import run
 from gradchain.experiments.lab_numbers import kept
-from gradchain.experiments.setting import Setting
+from gradchain.experiments.setting import Setting, setting_of
 
 WHATS = ("sign_first", "sign_second", "condition", "leading")
 # Gradients of a unit that has none at a point have no sign.

@@ -18,9 +18,9 @@ import numpy as np
 from gradchain._errors import UsageError
 from gradchain._result import Result, recomputable
 from gradchain.experiments import statistics
-from gradchain.experiments.initial import Passes, setting_of, start_of
+from gradchain.experiments.initial import Passes, start_of
 from gradchain.experiments.lab import run
-from gradchain.experiments.setting import Setting
+from gradchain.experiments.setting import Setting, setting_of
 
 CLIPS = ("value", "norm", "global")
 # As Keras does for its layers, one array a kernel and one a bias.

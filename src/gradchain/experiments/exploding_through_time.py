@@ -26,6 +26,7 @@ from gradchain._errors import UsageError
 from gradchain._types import one_of, whole_number
 from gradchain.experiments import recall
 from gradchain.experiments.lab import network_keys
+from gradchain.experiments.setting import fields_of
 from gradchain.measured.recurrent import Cell, cells
 from gradchain.predicted.recurrent import time_chain_upper
 from gradchain.predicted.recurrent_field import time_field
@@ -118,13 +119,7 @@ class Arm:
         Raises:
             UsageError: if it is none.
         """
-        try:
-            fields = json.loads(text)
-        except ValueError:
-            raise UsageError(f"got arm {text[:60]!r}, expected JSON") from None
-        if not isinstance(fields, dict) or not set(fields) <= set(cls.__dataclass_fields__):
-            raise UsageError(f"got arm {text[:60]!r}, expected fields of an Arm")
-        return cls(**fields)
+        return cls(**fields_of(text, cls, "an Arm"))
 
     @property
     def text(self) -> str:

@@ -5,7 +5,6 @@ the compiled programs: neither overflow of float32 nor its rounding plays a part
 normalization and without skips. Cost: one pass forward and back, on the host.
 """
 
-import json
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -139,24 +138,3 @@ def start_of(setting: Setting, seeds: int, seed: int) -> Passes:
     """
     layers = weights(setting, seeds, seed)
     return passes(layers, setting.activation, setting.head, points_of(setting))
-
-
-def setting_of(text: str) -> Setting:
-    """Read a setting from JSON.
-
-    Args:
-        text: the fields that differ from `Setting()`.
-
-    Returns:
-        The setting.
-
-    Raises:
-        UsageError: if it is none.
-    """
-    try:
-        fields = json.loads(text)
-    except ValueError:
-        raise UsageError(f"got setting {text[:60]!r}, expected JSON") from None
-    if not isinstance(fields, dict) or not set(fields) <= set(Setting.__dataclass_fields__):
-        raise UsageError("got a setting with unknown fields, expected those of gradchain's Setting")
-    return Setting.from_json(fields)

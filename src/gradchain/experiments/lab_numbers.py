@@ -19,7 +19,7 @@ from gradchain.experiments import statistics
 from gradchain.experiments.lab import Outcome, run
 from gradchain.experiments.measures import BANDS, MEASURES, Kept
 from gradchain.experiments.records import estimated
-from gradchain.experiments.setting import Setting
+from gradchain.experiments.setting import Setting, setting_of
 from gradchain.registry.record import How, Number
 
 
@@ -117,13 +117,7 @@ def measured(arrays: Kept, measure: str, at: float = 0.0) -> Result:
 
 @lru_cache(maxsize=8)
 def _again(setting: str, seeds: int, seed: int) -> dict[str, np.ndarray]:
-    try:
-        fields = json.loads(setting)
-    except ValueError:
-        raise UsageError(f"got setting {setting[:60]!r}, expected JSON") from None
-    if not isinstance(fields, dict) or not set(fields) <= set(Setting.__dataclass_fields__):
-        raise UsageError("got a setting with unknown fields, expected those of gradchain's Setting")
-    return kept(run(Setting.from_json(fields), seeds, seed))
+    return kept(run(setting_of(setting), seeds, seed))
 
 
 @recomputable(setting=str, seeds=int, seed=int, measure=str, at=float)

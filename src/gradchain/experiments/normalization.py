@@ -9,7 +9,6 @@ Networks of one number start from the same random draws at every rate, scale and
 over a grid are taken within a network. Estimates; cost: one training run a point of a grid.
 """
 
-import json
 import math
 from collections.abc import Sequence
 from dataclasses import replace
@@ -21,7 +20,7 @@ from gradchain._errors import UsageError
 from gradchain._result import Result, Uncertainty, recomputable
 from gradchain.experiments import statistics
 from gradchain.experiments.lab import run
-from gradchain.experiments.setting import Setting
+from gradchain.experiments.setting import Setting, setting_of
 
 TRAINED = 0.95
 # A diverged network counts as one that is wrong with certainty: Keras clips probabilities at 1e-7.
@@ -165,13 +164,7 @@ def taken(arrays: dict, grid: Sequence[float], a_decade: int, what: str) -> Resu
 
 @lru_cache(maxsize=6)
 def _again(setting: str, field: str, grid: tuple[float, ...], seeds: int, seed: int) -> dict:
-    try:
-        fields = json.loads(setting)
-    except ValueError:
-        raise UsageError(f"got setting {setting[:60]!r}, expected JSON") from None
-    if not isinstance(fields, dict) or not set(fields) <= set(Setting.__dataclass_fields__):
-        raise UsageError("got a setting with unknown fields, expected those of gradchain's Setting")
-    return sweep(Setting.from_json(fields), field, grid, seeds, seed)
+    return sweep(setting_of(setting), field, grid, seeds, seed)
 
 
 @recomputable(

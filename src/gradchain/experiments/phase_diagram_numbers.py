@@ -4,7 +4,6 @@ Predictions come from mean field, with the error of their computation; measureme
 from `seed` alone. Cost: below a second, but for `trainable_depth`, which trains a few hundred networks.
 """
 
-import json
 from functools import lru_cache
 
 import numpy as np
@@ -13,7 +12,7 @@ from gradchain._errors import UsageError
 from gradchain._result import Result, Uncertainty, recomputable
 from gradchain.experiments import lab, statistics
 from gradchain.experiments import phase_diagram as own
-from gradchain.experiments.setting import Setting
+from gradchain.experiments.setting import Setting, setting_of
 from gradchain.predicted.mean_field import critical_sigma_w, mean_field
 
 GRIDS = {
@@ -333,10 +332,7 @@ def trainable_depth(setting: str, depths: list[int], seeds: int, seed: int, xi: 
     Raises:
         UsageError: if the setting is no JSON, depths do not increase, or xi is not positive.
     """
-    try:
-        fields = Setting.from_json(json.loads(setting))
-    except (ValueError, TypeError):
-        raise UsageError(f"got setting {setting[:60]!r}, expected JSON of a Setting") from None
+    fields = setting_of(setting)
     if list(depths) != sorted(set(depths)) or not 2 <= len(depths) <= 40 or not xi > 0:
         raise UsageError(f"got depths {depths} and xi {xi}, expected increasing depths and xi > 0")
     return in_units(trainable_of(depths, trains(fields, depths, seeds, seed) >= LEARNED, seed), xi)

@@ -4,6 +4,7 @@ A `Setting` is JSON, so that a registry record can name it. Settings that differ
 rate, scales or thresholds share one compiled program.
 """
 
+import json
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -149,3 +150,47 @@ class Setting:
             self.skip != "none",
             self.head,
         )
+
+
+def fields_of(text: str, noun: type, what: str) -> dict[str, Any]:
+    """Read the fields of a dataclass from JSON.
+
+    Args:
+        text: a JSON object; fields that are left out keep their defaults.
+        noun: the dataclass.
+        what: what it is called in a refusal, with its article.
+
+    Returns:
+        Names and values, not yet checked.
+
+    Raises:
+        UsageError: if it is no JSON object, or has a field that the class lacks.
+    """
+    try:
+        fields = json.loads(text)
+    except ValueError:
+        raise UsageError(f"got {text[:60]!r}, expected JSON of {what}") from None
+    if not isinstance(fields, dict) or not set(fields) <= set(noun.__dataclass_fields__):
+        raise UsageError(f"got {text[:60]!r}, expected fields of {what}")
+    return fields
+
+
+def setting_of(text: str) -> Setting:
+    """Read a setting from JSON.
+
+    Args:
+        text: the fields that differ from `Setting()`.
+
+    Returns:
+        The setting.
+
+    Raises:
+        UsageError: if it is none.
+    """
+    fields = fields_of(text, Setting, "a setting")
+    try:
+        return Setting.from_json(fields)
+    except UsageError:
+        raise
+    except (TypeError, ValueError):
+        raise UsageError(f"got {text[:60]!r}, expected values of a setting's types") from None
