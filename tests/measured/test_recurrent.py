@@ -1,10 +1,12 @@
 """The chain through time against jax.grad of the unrolled network, mpmath and closed forms."""
 
+import hypothesis
 import jax
 import jax.numpy as jnp
 import mpmath
 import numpy as np
 import pytest
+from hypothesis import strategies as st
 
 from gradchain.measured.recurrent import TimeChain, cells, time_chain
 from gradchain.scaled import to_fraction
@@ -121,9 +123,11 @@ def gate_values(cell, params, inputs):
     return np.array(found)
 
 
-def test_the_direct_cell_path_is_the_product_of_the_forget_gates():
+@hypothesis.settings(max_examples=20)
+@hypothesis.given(st.integers(0, 10_000))
+def test_the_direct_cell_path_is_the_product_of_the_forget_gates(seed):
     with jax.enable_x64(True):
-        cell, params, inputs, _ = drawn("lstm")
+        cell, params, inputs, _ = drawn("lstm", seed)
         chain = time_chain(cell, params, inputs)
         gates = gate_values(cell, params, inputs)
         suffix = np.concatenate([np.cumprod(gates[::-1], axis=0)[::-1], np.ones((1, UNITS))])
