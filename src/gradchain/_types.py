@@ -153,6 +153,39 @@ def random_key(key: object) -> jax.Array:
     raise UsageError(f"got {got} as key, expected one JAX random key: use jax.random.key(seed)")
 
 
+def checked_seed(name: str, value: object) -> int:
+    """Return a seed, or say which there are: JAX keeps 32 bits of one and drops the rest in silence.
+
+    Args:
+        name: the argument's name, for the message.
+        value: what was given.
+
+    Returns:
+        The seed, from 0 to 2**32 - 1.
+
+    Raises:
+        UsageError: if it is no whole number, negative, or would be taken for another seed.
+    """
+    return whole_number(name, value, least=0, most=2**32 - 1)
+
+
+def key_or_seed(key: object) -> jax.Array:
+    """Return one JAX random key, made from a seed if a whole number is given.
+
+    Args:
+        key: a JAX random key, or a seed from 0 to 2**32 - 1.
+
+    Returns:
+        The key.
+
+    Raises:
+        UsageError: if it is neither.
+    """
+    if isinstance(key, (int, np.integer)):
+        return jax.random.key(checked_seed("key", key))
+    return random_key(key)
+
+
 def float_array(x: Any, what: str) -> jax.Array:
     """Return x as a JAX array of a float type, without narrowing it.
 

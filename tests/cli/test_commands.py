@@ -29,6 +29,20 @@ def test_cite_prints_the_citation_in_the_format_asked_for(said, name):
     assert said("cite", KEY, "--format", name) == (0, cite(KEY).form(name) + "\n", "")
 
 
+@pytest.mark.parametrize(
+    ("words", "more"),
+    [
+        (("cite", KEY, "tanh"), "tanh"),
+        (("why", KEY, "a", "b"), "a b"),
+        (("diff", "x", "y", "z"), "z"),
+    ],
+)
+def test_a_word_too_many_is_named_in_plain_words(said, words, more):
+    code, out, error = said(*words)
+    assert (code, out) == (2, "")
+    assert error.splitlines()[0] == f"gradchain: got more words than the command takes: {more}"
+
+
 def test_an_expression_means_the_plainest_number_and_names_the_others(said):
     code, out, _ = said("cite", "0.25^5")
     assert code == 0

@@ -6,6 +6,7 @@ import pytest
 
 from gradchain._errors import ShapeError, UsageError
 from gradchain.experiments.moons import REMEDIES, moons_experiment
+from gradchain.training.train import train
 
 
 @pytest.fixture(scope="module")
@@ -44,6 +45,14 @@ def test_unknown_names_are_refused():
         moons_experiment(remedy="hope")
     with pytest.raises(UsageError, match="expected fields of Setting"):
         moons_experiment(layers=3)
+
+
+@pytest.mark.parametrize("seed", [2**32, -1, True])
+def test_a_seed_that_jax_would_take_for_another_is_refused(seed):
+    with pytest.raises(UsageError, match=r"key=.*from 0 to 4294967295"):
+        moons_experiment(depth=1, seeds=1, epochs=1, key=seed)
+    with pytest.raises(UsageError, match=r"key=.*from 0 to 4294967295"):
+        train(lambda key: key, lambda p, batch: p, np.ones(2), optimizer="sgd", steps=1, key=seed)
 
 
 def test_every_remedy_can_be_built():

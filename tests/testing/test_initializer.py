@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from gradchain import initializers
-from gradchain._errors import InitializerError
+from gradchain._errors import InitializerError, UsageError
 from gradchain.initializers import Initializer
 from gradchain.testing import CheckFailedError, check_initializer
 from gradchain.testing.initializer import fans_of
@@ -228,3 +228,10 @@ def test_too_few_draws_are_said_to_have_no_power():
 def test_arguments_that_make_no_sense_are_not_taken_for_a_failed_check(init, asked):
     with pytest.raises(InitializerError, match=r"\.$"):
         check_initializer(init, **asked)
+
+
+@pytest.mark.usefixtures("as_a_user")
+@pytest.mark.parametrize("seed", [2**32, -1, True, 0.5])
+def test_a_seed_that_jax_would_take_for_another_is_refused(seed):
+    with pytest.raises(UsageError, match=r"seed=.*from 0 to 4294967295"):
+        check_initializer("he_normal", seed=seed)

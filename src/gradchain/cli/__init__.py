@@ -88,7 +88,11 @@ def _run(arguments: list[str]) -> int:
 
 
 def _plain(error: Exception) -> str:
-    """Return the parser's own sentence, on one line."""
+    """Return the parser's own sentence, on one line; its words for a word too many are not a user's."""
+    from cyclopts import UnusedCliTokensError
+
+    if isinstance(error, UnusedCliTokensError):
+        return f"got more words than the command takes: {' '.join(error.unused_tokens or [])}"
     return " ".join(str(error).split())
 
 

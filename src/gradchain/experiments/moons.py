@@ -15,7 +15,7 @@ import jax
 import numpy as np
 
 from gradchain._errors import ShapeError, UsageError
-from gradchain._types import random_key
+from gradchain._types import key_or_seed
 from gradchain.experiments import remedies
 from gradchain.experiments.lab import Outcome, Setting, columns, run
 
@@ -124,7 +124,7 @@ def moons_experiment(
         optimizer: keras_adam, adam, sgd, rmsprop or adagrad.
         initializer: name of a law, or "lsuv".
         remedy: a key of `REMEDIES`, or several; they win over activation and initializer.
-        key: a JAX random key or a whole number; network k depends on it and k alone.
+        key: a JAX random key, or a seed from 0 to 2**32 - 1; network k depends on it and k alone.
         **more: further fields of `lab.Setting`, such as `values=(("learning_rate", 0.01),)`.
 
     Returns:
@@ -168,5 +168,4 @@ def moons_experiment(
         points = columns(*data)
         if setting.head not in ("linear_mse",) and not np.isin(points.targets, (0.0, 1.0)).all():
             raise UsageError("got labels other than 0 and 1, expected the two classes as 0 and 1")
-    start = key if isinstance(key, int) else random_key(key)
-    return MoonsExperiment(setting, run(setting, seeds, start, points))
+    return MoonsExperiment(setting, run(setting, seeds, key_or_seed(key), points))

@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from gradchain._errors import UsageError
-from gradchain._types import Real, in_short, one_of, whole_number
+from gradchain._types import Real, checked_seed, in_short, one_of, whole_number
 from gradchain.experiments.lab import network_keys
 from gradchain.measured.recurrent import Cell
 from gradchain.measured.recurrent.chain import time_chain
@@ -27,8 +27,6 @@ from gradchain.training.optimizers import CLIPS, FAMILIES, constants
 # Networks that one device trains at a time.
 CHUNK = 8
 LARGEST = 100_000
-# jax.random.key keeps 32 bits of a seed in 32-bit mode: a larger one would be another's double.
-LARGEST_SEED = 2**32 - 1
 
 
 class Recall(NamedTuple):
@@ -166,7 +164,7 @@ def recall_experiment(
     own = the_task(task, distance)
     if own.length > LARGEST:
         raise UsageError(f"got sequences of {own.length} steps, expected at most {LARGEST}")
-    seed = whole_number("seed", seed, least=0, most=LARGEST_SEED)
+    seed = checked_seed("seed", seed)
     for name, value in (("seeds", seeds), ("steps", steps), ("batch", batch), ("judged", judged)):
         if whole_number(name, value) > LARGEST:
             raise UsageError(f"got {name} {value}, expected at most {LARGEST}")

@@ -24,6 +24,7 @@ import numpy as np
 
 from gradchain import initializers
 from gradchain._errors import InitializerError
+from gradchain._types import checked_seed
 from gradchain.initializers import Initializer
 from gradchain.initializers.noun import checked_dtype
 from gradchain.testing.draws import Source, check_draws, try_half_precision
@@ -111,7 +112,7 @@ def check_initializer(
         shape: of the weights, (fan_out, fan_in) or (out, in, *spatial); not square, or swapped fans
             do not show.
         dtype: of the weights.
-        seed: of the keys.
+        seed: of the keys, from 0 to 2**32 - 1.
         draws: how many matrices, at least 8; None: 64, or as many as make 2^19 entries, up to 4096.
             What is detected shrinks as 1/sqrt(draws), cost grows as draws.
         layout: of what a callable is asked for: "in_out" or "out_in".
@@ -123,6 +124,7 @@ def check_initializer(
         CheckFailedError: (an AssertionError) a check does not hold; says what was expected, what
             was found, and the first key that shows it.
         InitializerError: the arguments make no sense.
+        UsageError: the seed is no whole number in its range.
 
     Example:
         >>> import jax
@@ -133,6 +135,7 @@ def check_initializer(
     """
     init = initializers.get(init) if isinstance(init, str) else init
     shape, draws = _checked_arguments(shape, draws, layout)
+    seed = checked_seed("seed", seed)
     name, declared, notes = _declared(init, variance, shape)
     with jax.enable_x64(True):
         kind = checked_dtype("float32" if dtype is None else dtype)

@@ -19,7 +19,7 @@ import optax
 from jax import lax
 
 from gradchain._errors import ShapeError, UsageError
-from gradchain._types import pytree, random_key, static, whole_number
+from gradchain._types import key_or_seed, pytree, static, whole_number
 from gradchain.measured.layers import Dense
 from gradchain.measured.network import Network, forward
 from gradchain.scaled import from_array, log_abs
@@ -149,7 +149,7 @@ def train(
         batch_size: examples a step, in a fresh random order every epoch, the last partial batch kept;
             all examples at every step if not given.
         seeds: number of independent runs; run k depends on the key and k alone.
-        key: a JAX random key, or a whole number.
+        key: a JAX random key, or a seed from 0 to 2**32 - 1.
         record_every: steps between two records.
 
     Returns:
@@ -183,7 +183,7 @@ def train(
     if not isinstance(optimizer, optax.GradientTransformation):
         kind = type(optimizer).__name__
         raise UsageError(f"got {kind} as optimizer, expected an optax transformation or a name")
-    key = jax.random.key(key) if isinstance(key, int) else random_key(key)
+    key = key_or_seed(key)
     grid = mesh()
     one = _run(init, loss, optimizer, steps, size, every)
     program = spread_chunks(one, 1, grid)
